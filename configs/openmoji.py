@@ -1,0 +1,23 @@
+"""The demo: real drawings, trained in minutes on two CPU cores.
+
+python -m s2c_jax.datasets openmoji_sketch/64
+python -m s2c_jax.main --config configs/openmoji.py --workdir runs/openmoji
+"""
+
+import ml_collections
+
+from s2c_jax.config import default_config
+
+
+def get_config() -> ml_collections.ConfigDict:
+    config = default_config()
+    config.image_size = 64
+    config.batch_size = 16
+    config.num_epochs = 20
+    config.dataset.name = "openmoji_sketch"
+    config.augmentation.mirror = True
+    config.augmentation.jitter = 0.1
+    config.generator.channels = (32, 64, 128, 256, 256, 256)
+    config.discriminator.channels = (32, 64, 128, 256)
+    config.loss.feature = 0.0
+    return config

@@ -1,0 +1,241 @@
+"""Colours sketches with a trained generator.
+
+python -m s2c_jax.colorize --workdir runs/openmoji sketch.png folder/ --output colored/
+python -m s2c_jax.colorize --workdir runs/openmoji --held_out 24 --output colored/
+"""
+
+import argparse
+import itertools
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import PyTree, UInt8
+from PIL import Image
+
+from s2c_jax import checkpoint, images
+from s2c_jax import config as config_lib
+from s2c_jax.errors import UserError
+from s2c_jax.inference import BATCH_SIZE, make_generate
+from s2c_jax.models.generator import Generator
+
+
+class Colorizer:
+    """A run's generator, loaded once, to colour many sketches.
+
+    The same sketch gives the same picture whatever else is coloured with it: batch norm uses its
+    running averages, dropout is off, and every batch has the same shape.
+
+    Attributes:
+        image_size: the side of the square that the network sees, in pixels.
+        step: the checkpoint's step.
+    """
+
+    def __init__(self, workdir: str | Path, step: int | None = None) -> None:
+        """Loads a checkpoint.
+
+        Args:
+            workdir: the run's.
+            step: which checkpoint; None is the last.
+
+        Raises:
+            UserError: there is no such run or checkpoint.
+        """
+        config = config_lib.load(Path(workdir) / "config.json")
+        generator = Generator(**config.generator)
+        self.image_size = config.image_size
+        picture = jax.ShapeDtypeStruct((1, self.image_size, self.image_size, 3), np.float32)
+        shapes: PyTree = jax.eval_shape(
+            lambda key, sketch: generator.init(key, sketch, train=False), jax.random.key(0), picture
+        )
+        self.step, self._variables = checkpoint.restore_generator(Path(workdir), shapes, step)
+        self._generate = make_generate(generator)
+
+    def __call__(self, sketches: Sequence[Image.Image]) -> list[Image.Image]:
+        """Colours sketches.
+
+        Args:
+            sketches: RGB pictures of any sizes; each is fitted to the network's square.
+
+        Returns:
+            The colour pictures, each in its sketch's size.
+        """
+        if not sketches:
+            return []
+        fitted = np.stack(
+            [np.asarray(images.fit_square(sketch, self.image_size)) for sketch in sketches]
+        )
+        return [
+            images.unfit_square(Image.fromarray(color), sketch.size)
+            for color, sketch in zip(self.colorize_squares(fitted), sketches, strict=True)
+        ]
+
+    def colorize_squares(
+        self, sketches: UInt8[np.ndarray, "batch size size 3"]
+    ) -> UInt8[np.ndarray, "batch size size 3"]:
+        """Colours sketches that have the network's size already."""
+        return self._generate(self._variables, sketches)
+
+
+class Job(NamedTuple):
+    """A sketch file and where its colour picture goes."""
+
+    sketch: Path
+    output: Path
+
+
+def find_jobs(sketches: Iterable[Path], output: Path) -> Iterator[Job | UserError]:
+    """Finds the sketches to colour and names their outputs.
+
+    Args:
+        sketches: files, and folders that are searched with their subfolders.
+        output: a folder, which gets NAME.png for each file and a folder's own structure below it;
+            or a file ending in .png if `sketches` is one file.
+
+    Yields:
+        Jobs, and an error for each sketch that does not exist or whose output another one has.
+    """
+    sketches = list(sketches)
+    single = len(sketches) == 1 and output.suffix.lower() == ".png" and not sketches[0].is_dir()
+    taken: dict[Path, Path] = {}
+    for given in sketches:
+        if given.is_dir():
+            files = sorted(
+                path for path in given.rglob("*") if path.suffix.lower() in images.SUFFIXES
+            )
+            root = given
+            if not files:
+                yield UserError(f"{given}: holds no {', '.join(images.SUFFIXES)} files")
+        elif given.exists():
+            files, root = [given], given.parent
+        else:
+            yield UserError(f"{given}: does not exist")
+            continue
+        for file in files:
+            target = output if single else output / file.relative_to(root).with_suffix(".png")
+            if target in taken:
+                yield UserError(f"{file}: its output {target} is that of {taken[target]}")
+                continue
+            taken[target] = file
+            yield Job(file, target)
+
+
+def colorize_files(
+    colorizer: Colorizer, jobs: Iterable[Job | UserError], overwrite: bool
+) -> tuple[int, int]:
+    """Colours files, and names those that could not be on standard error.
+
+    Args:
+        colorizer: the loaded generator.
+        jobs: from `find_jobs`.
+        overwrite: whether existing outputs are replaced.
+
+    Returns:
+        How many were written and how many failed.
+    """
+    written = failed = 0
+
+    def fail(error: UserError) -> None:
+        nonlocal failed
+        failed += 1
+        print(f"s2c_jax: {error}", file=sys.stderr)
+
+    def opened() -> Iterator[tuple[Job, Image.Image]]:
+        for job in jobs:
+            if isinstance(job, UserError):
+                fail(job)
+                continue
+            try:
+                if job.output.exists() and not overwrite:
+                    raise UserError(f"{job.output}: exists already; --overwrite replaces it")
+                yield job, images.read(job.sketch)
+            except UserError as error:
+                fail(error)
+
+    started, waiting = time.perf_counter(), opened()
+    while batch := list(itertools.islice(waiting, BATCH_SIZE)):
+        for (job, _), color in zip(batch, colorizer([sketch for _, sketch in batch]), strict=True):
+            try:
+                job.output.parent.mkdir(parents=True, exist_ok=True)
+                images.write_png(color, job.output)
+            except OSError as error:
+                fail(UserError(f"{job.output}: cannot be written ({error.strerror})"))
+                continue
+            print(job.output)
+            written += 1
+    seconds = time.perf_counter() - started
+    print(f"{written} coloured, {failed} failed, {written / seconds:.1f} images/s")
+    return written, failed
+
+
+def colorize_held_out(colorizer: Colorizer, workdir: Path, count: int, output: Path) -> None:
+    """Colours the first validation pairs of the run's own data, and lays them out beside the truth.
+
+    Args:
+        colorizer: the loaded generator.
+        workdir: its run's.
+        count: how many pairs.
+        output: a folder, which gets ID.png for each pair and sheet.png.
+
+    Raises:
+        UserError: the data is not there, or the folder cannot be written.
+    """
+    # The data's libraries are not needed to colour files.
+    from s2c_jax import input_pipeline
+
+    config = config_lib.load(workdir / "config.json")
+    source = input_pipeline.open_split(
+        config.dataset.name, config.image_size, "validation", config.dataset.data_dir
+    )
+    examples = range(min(count, len(source)))
+    pairs = input_pipeline.read_pairs(source, examples)
+    colored = colorizer.colorize_squares(pairs["sketch"])
+    sheet = images.sheet(
+        [pairs["sketch"], colored, pairs["color"]], ["sketch", "coloured", "truth"]
+    )
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for i in examples:
+            name = source[i]["id"].decode()
+            images.write_png(Image.fromarray(colored[i]), output / f"{name}.png")
+        images.write_png(sheet, output / "sheet.png")
+    except OSError as error:
+        raise UserError(f"--output {output} cannot be written ({error.strerror})") from None
+    print(f"{len(colored)} held-out sketches | coloured | truth: {output / 'sheet.png'}")
+
+
+def main() -> None:
+    """Reads the flags and colours."""
+    parser = argparse.ArgumentParser("python -m s2c_jax.colorize", description=__doc__)
+    parser.add_argument("sketches", nargs="*", type=Path, metavar="SKETCH_OR_FOLDER",
+                        help="PNG, JPEG or WebP files, or folders of them")  # fmt: skip
+    parser.add_argument("--workdir", type=Path, required=True, help="of the training run")
+    parser.add_argument("--output", type=Path, required=True,
+                        help="a folder, or a .png file for a single sketch")  # fmt: skip
+    parser.add_argument("--step", type=int, help="which checkpoint; default: the last")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing outputs")
+    parser.add_argument("--held_out", type=int, default=0, metavar="N",
+                        help="colour the first N validation pairs of the run's data set instead, "
+                        "beside the truth")  # fmt: skip
+    arguments = parser.parse_args()
+    if bool(arguments.sketches) == bool(arguments.held_out):
+        parser.error("give either sketches or --held_out")
+    try:
+        colorizer = Colorizer(arguments.workdir, arguments.step)
+        print(f"{arguments.workdir}, step {colorizer.step}: {colorizer.image_size} px")
+        if arguments.held_out:
+            colorize_held_out(colorizer, arguments.workdir, arguments.held_out, arguments.output)
+            return
+        jobs = find_jobs(arguments.sketches, arguments.output)
+        _, failed = colorize_files(colorizer, jobs, arguments.overwrite)
+    except UserError as error:
+        sys.exit(f"s2c_jax: {error}")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

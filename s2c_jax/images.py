@@ -1,0 +1,128 @@
+"""Pictures as files: read in any mode, fitted to the network's square, laid out on sheets."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
+
+from s2c_jax.errors import UserError
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+MAX_PIXELS = 4096 * 4096
+WHITE = (255, 255, 255)
+
+
+def read(path: Path) -> Image.Image:
+    """Reads a picture as RGB, upright, on white where it is transparent.
+
+    Args:
+        path: a PNG, JPEG or WebP file in any mode.
+
+    Raises:
+        UserError: the file cannot be read, is no such picture, is damaged, or has more than
+            `MAX_PIXELS` pixels (known from its header, before it is decoded).
+    """
+    try:
+        with Image.open(path, formats=FORMATS) as picture:
+            width, height = picture.size
+            if width * height > MAX_PIXELS:
+                raise UserError(f"{path}: {width}x{height} pixels are more than 4096x4096")
+            picture.load()
+            return _to_rgb(ImageOps.exif_transpose(picture))
+    except UnidentifiedImageError:
+        raise UserError(f"{path}: not a PNG, JPEG or WebP picture") from None
+    except Image.DecompressionBombError:
+        raise UserError(f"{path}: claims far more than 4096x4096 pixels") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({error})") from None
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I"):
+        # 16-bit grey: Pillow's own conversion clips at 255 instead of scaling.
+        return Image.fromarray((np.asarray(picture) // 257).astype(np.uint8)).convert("RGB")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        paper = Image.new("RGBA", picture.size, (*WHITE, 255))
+        return Image.alpha_composite(paper, picture).convert("RGB")
+    return picture.convert("RGB")
+
+
+def decode_png(data: bytes) -> np.ndarray:
+    """Decodes an RGB PNG to uint8 (height, width, 3)."""
+    return np.asarray(Image.open(io.BytesIO(data), formats=("PNG",)).convert("RGB"))
+
+
+def encode_png(picture: Image.Image) -> bytes:
+    """Encodes a picture as PNG."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def write_png(picture: Image.Image, path: Path) -> None:
+    """Writes a PNG file whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(encode_png(picture))
+    partial.replace(path)
+
+
+def fit_square(picture: Image.Image, size: int) -> Image.Image:
+    """Scales a picture to fit a white square of side `size`, centred, aspect ratio kept."""
+    box = _fitted_box(picture.size, size)
+    square = Image.new("RGB", (size, size), WHITE)
+    inner = picture.resize((box[2] - box[0], box[3] - box[1]), Image.Resampling.LANCZOS)
+    square.paste(inner, box[:2])
+    return square
+
+
+def unfit_square(square: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Undoes `fit_square`: cuts the picture out of the square and scales it to (width, height)."""
+    inner = square.crop(_fitted_box(size, square.width))
+    return inner.resize(size, Image.Resampling.LANCZOS)
+
+
+def _fitted_box(size: tuple[int, int], side: int) -> tuple[int, int, int, int]:
+    longest = max(size)
+    width, height = (max(1, round(length * side / longest)) for length in size)
+    left, top = (side - width) // 2, (side - height) // 2
+    return left, top, left + width, top + height
+
+
+def sheet(
+    columns: Sequence[np.ndarray], titles: Sequence[str], *, groups: int = 4, cell: int = 128
+) -> Image.Image:
+    """Lays pictures out side by side, one example after the other, `groups` examples a row.
+
+    Args:
+        columns: for each title its pictures, uint8 (examples, height, width, 3).
+        titles: what stands above each column, such as sketch, coloured, truth.
+        groups: examples in a row of the sheet.
+        cell: the smallest side of a picture on the sheet; smaller ones are enlarged.
+    """
+    examples, side = len(columns[0]), columns[0].shape[1]
+    groups = min(groups, examples)
+    side *= -(-cell // side)
+    gap, header = side // 16, 18
+    group_width, row_height = len(columns) * side + gap, side + gap
+    rows = -(-examples // groups)
+    page = Image.new(
+        "RGB", (groups * group_width + gap, header + rows * row_height + gap), (224, 224, 224)
+    )
+    draw = ImageDraw.Draw(page)
+    for example in range(examples):
+        row, group = divmod(example, groups)
+        for column, (title, pictures) in enumerate(zip(titles, columns, strict=True)):
+            left = gap + group * group_width + column * side
+            if row == 0:
+                place = (left + side / 2, (gap + header) / 2)
+                draw.text(place, title, fill=(64, 64, 64), anchor="mm")
+            picture = Image.fromarray(pictures[example])
+            page.paste(
+                picture.resize((side, side), Image.Resampling.BICUBIC),
+                (left, header + gap + row * row_height),
+            )
+    return page

@@ -1,0 +1,128 @@
+"""From prepared TFDS data to batches on the devices."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import grain
+import grain.experimental
+import jax
+import numpy as np
+import tensorflow_datasets as tfds
+from jaxtyping import UInt8
+
+import s2c_jax.datasets
+from s2c_jax import images
+from s2c_jax.errors import UserError
+
+Pairs = dict[str, UInt8[np.ndarray, "batch height width 3"]]
+
+# Batches decoded ahead of the device, and batches already on it.
+_HOST_BATCHES, _DEVICE_BATCHES = 4, 2
+
+
+def open_split(name: str, image_size: int, split: str, data_dir: str = "") -> Any:
+    """Opens a split of a prepared data set.
+
+    Args:
+        name: a TFDS builder whose configs are named after their size in pixels.
+        image_size: the size wanted.
+        split: "train" or "validation".
+        data_dir: where TFDS keeps prepared data; "" is TFDS's default.
+
+    Returns:
+        A random-access source of examples with PNG bytes under "sketch" and "color", and an "id".
+
+    Raises:
+        UserError: there is no such data set, it has no such size, or it has not been prepared.
+    """
+    try:
+        configs = list(tfds.builder_cls(name).builder_configs)
+    except tfds.core.DatasetNotFoundError:
+        raise UserError(
+            f"config.dataset.name is {name!r}: no such data set; there are "
+            + ", ".join(s2c_jax.datasets.NAMES)
+        ) from None
+    if str(image_size) not in configs:
+        raise UserError(
+            f"config.image_size is {image_size}: {name} has {', '.join(configs)} pixels only"
+        )
+    builder = tfds.builder(f"{name}/{image_size}", data_dir=data_dir or None)
+    if not builder.is_prepared():
+        where = f" --data_dir {data_dir}" if data_dir else ""
+        raise UserError(
+            f"the data set {name}/{image_size} is not prepared in {builder.data_dir}: "
+            f"run python -m s2c_jax.datasets {name}/{image_size}{where}"
+        )
+    skip = tfds.decode.SkipDecoding()
+    return builder.as_data_source(split, decoders={"sketch": skip, "color": skip})
+
+
+def steps_per_epoch(source: Any, batch_size: int) -> int:
+    """How many whole batches a pass over the source gives; the rest sits out until the next epoch.
+
+    Raises:
+        UserError: not even one.
+    """
+    if len(source) < batch_size:
+        raise UserError(
+            f"config.batch_size is {batch_size}: the training split has {len(source)} pairs only"
+        )
+    return len(source) // batch_size
+
+
+def train_batches(
+    source: Any, *, batch_size: int, seed: int, num_threads: int
+) -> grain.DatasetIterator:
+    """Returns an endless iterator of training batches, uint8, on this process's devices.
+
+    The order is drawn anew each epoch from the seed. Each process reads its own share. The iterator
+    has Grain's `get_state` and `set_state`, and its state is that of the batches handed out,
+    whatever has been read ahead.
+
+    Args:
+        source: from `open_split`.
+        batch_size: pairs a batch over all processes; the devices divide it.
+        seed: where the order comes from.
+        num_threads: threads that read and decode.
+
+    Returns:
+        An iterator over dictionaries of "sketch" and "color", each
+        (local devices, pairs a device, height, width, 3), one device's share on each device.
+    """
+    devices = jax.local_devices()
+    whole_batches = steps_per_epoch(source, batch_size) * batch_size
+    mesh = jax.sharding.Mesh(np.array(devices), ("batch",))
+    sharding = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("batch"))
+
+    def split_over_devices(pairs: Pairs) -> Pairs:
+        return {
+            key: value.reshape(len(devices), -1, *value.shape[1:]) for key, value in pairs.items()
+        }
+
+    batches = (
+        grain.MapDataset.source(source)
+        .seed(seed)
+        .shuffle()[:whole_batches][jax.process_index() :: jax.process_count()]
+        .map(_decode)
+        .batch(batch_size // jax.process_count(), drop_remainder=True)
+        .map(split_over_devices)
+        .repeat()
+        .to_iter_dataset(
+            grain.ReadOptions(num_threads=num_threads, prefetch_buffer_size=_HOST_BATCHES)
+        )
+    )
+    return iter(
+        grain.experimental.device_put(
+            batches, sharding, cpu_buffer_size=1, device_buffer_size=_DEVICE_BATCHES
+        )
+    )
+
+
+def read_pairs(source: Any, indices: Sequence[int]) -> Pairs:
+    """Reads the pairs at `indices` of a source, one behind the other."""
+    pairs = [_decode(source[i]) for i in indices]
+    return {key: np.stack([pair[key] for pair in pairs]) for key in ("sketch", "color")}
+
+
+def _decode(example: dict[str, Any]) -> dict[str, UInt8[np.ndarray, "height width 3"]]:
+    return {key: images.decode_png(example[key]) for key in ("sketch", "color")}

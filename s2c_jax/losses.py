@@ -1,0 +1,94 @@
+"""The losses of Sketch2Color: pure functions of arrays.
+
+Names follow the article: x is the sketch, y the true colour picture, G(x) the generated one, D a
+probability and phi the activations of VGG16's block2_conv2. Every definition is one value an image,
+averaged over the batch, so that it does not change with the batch size or the number of devices.
+"""
+
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+Pooling = Literal["mean", "none"]
+
+
+def log_probabilities(
+    logits: Float[Array, "batch height width 1"], pooling: Pooling
+) -> tuple[Float[Array, "batch patches"], Float[Array, "batch patches"]]:
+    """Returns log p and log(1 - p) of the probability that a pair is real.
+
+    With `pooling="mean"` p is the average over the map of the patches' sigmoid probabilities: one
+    probability a pair, as in the article. Both logarithms are log-sum-exps of log-sigmoids, so
+    neither overflows nor rounds to log 0, however large the logits are. With `pooling="none"` every
+    patch is a probability of its own, as in pix2pix (Isola et al. 2017, section 3.2.2).
+
+    Args:
+        logits: the discriminator's map before its sigmoid, any finite value.
+        pooling: "mean" (patches = 1) or "none" (patches = height * width).
+
+    Returns:
+        log p and log(1 - p), both <= 0.
+    """
+    flat = logits.reshape(logits.shape[0], -1).astype(jnp.float32)
+    log_p, log_not_p = jax.nn.log_sigmoid(flat), jax.nn.log_sigmoid(-flat)
+    if pooling == "none":
+        return log_p, log_not_p
+    log_count = jnp.log(flat.shape[1])
+
+    def log_mean(log_values: Float[Array, "batch patches"]) -> Float[Array, "batch 1"]:
+        return jax.nn.logsumexp(log_values, axis=1, keepdims=True) - log_count
+
+    return log_mean(log_p), log_mean(log_not_p)
+
+
+def binary_cross_entropy(
+    logits: Float[Array, "batch height width 1"], label: float, pooling: Pooling
+) -> Float[Array, ""]:
+    """BCE(D, label) = -mean(label log D + (1 - label) log(1 - D)).
+
+    Args:
+        logits: the discriminator's map before its sigmoid.
+        label: the wanted probability, in [0, 1].
+        pooling: how the map becomes probabilities, see `log_probabilities`.
+    """
+    log_p, log_not_p = log_probabilities(logits, pooling)
+    return -jnp.mean(label * log_p + (1 - label) * log_not_p)
+
+
+def pixel_loss(
+    generated: Float[Array, "batch height width channels"],
+    truth: Float[Array, "batch height width channels"],
+) -> Float[Array, ""]:
+    """The pixel-level loss: mean |y - G(x)|, pictures in [-1, 1]."""
+    return jnp.mean(jnp.abs(truth - generated))
+
+
+def feature_loss(
+    generated_features: Float[Array, "batch height width channels"],
+    true_features: Float[Array, "batch height width channels"],
+) -> Float[Array, ""]:
+    """The feature-level loss: the L2 norm of phi(y) - phi(G(x)), one norm an image, averaged."""
+    difference = true_features - generated_features
+    return jnp.mean(_root(jnp.sum(jnp.square(difference), axis=(1, 2, 3))))
+
+
+def total_variation_loss(
+    generated: Float[Array, "batch height width channels"],
+) -> Float[Array, ""]:
+    """The root of the summed squared differences of neighbours, one root an image, averaged."""
+    vertical = generated[:, 1:] - generated[:, :-1]
+    horizontal = generated[:, :, 1:] - generated[:, :, :-1]
+    return jnp.mean(
+        _root(
+            jnp.sum(jnp.square(vertical), axis=(1, 2, 3))
+            + jnp.sum(jnp.square(horizontal), axis=(1, 2, 3))
+        )
+    )
+
+
+def _root(squares: Float[Array, " batch"]) -> Float[Array, " batch"]:
+    """The square root, with gradient 0 instead of NaN where a sum of squares is 0."""
+    positive = squares > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, squares, 1.0)), 0.0)

@@ -1,0 +1,1 @@
+"""The networks: generator, discriminator and the frozen VGG16 of the feature loss."""

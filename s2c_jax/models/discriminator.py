@@ -1,0 +1,51 @@
+"""The discriminator: a PatchGAN that judges sketch and colour picture together."""
+
+from collections.abc import Sequence
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from s2c_jax.models.layers import Conv, batch_norm
+
+
+class Discriminator(nn.Module):
+    """PatchGAN (Isola et al. 2017, section 3.2.2) on the 6-channel pair.
+
+    One 4x4 stride-2 convolution for each entry of `channels`, then a 2x2 convolution of the last
+    entry and a 2x2 convolution to one channel, both without padding: 30x30x1 at 512 px.
+
+    Attributes:
+        channels: output channels of the stride-2 convolutions.
+    """
+
+    channels: Sequence[int]
+
+    @nn.compact
+    def __call__(
+        self,
+        sketch: Float[Array, "batch height width 3"],
+        color: Float[Array, "batch height width 3"],
+        *,
+        train: bool,
+    ) -> Float[Array, "batch patch_rows patch_columns 1"]:
+        """Judges pairs.
+
+        Args:
+            sketch: pictures in [-1, 1].
+            color: true or generated colour pictures in [-1, 1].
+            train: as for the generator.
+
+        Returns:
+            The map of logits: its sigmoid is each patch's probability of being real. How the map
+            becomes the pair's probability is the losses' concern (`losses.log_probabilities`).
+        """
+        x = jnp.concatenate([sketch, color], axis=-1)
+        for i, features in enumerate(self.channels):
+            x = Conv(features, size=4, stride=2, padding=1, name=f"conv_{i}")(x)
+            if i > 0:
+                x = batch_norm(train, name=f"norm_{i}")(x)
+            x = nn.leaky_relu(x, 0.2)
+        x = Conv(self.channels[-1], size=2, stride=1, padding=0, name="patch")(x)
+        x = nn.leaky_relu(batch_norm(train, name="patch_norm")(x), 0.2)
+        return Conv(1, size=2, stride=1, padding=0, name="output")(x)

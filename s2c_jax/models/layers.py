@@ -1,0 +1,201 @@
+"""Convolutions with two lowerings, and the normalisation that the networks share.
+
+GPUs and TPUs run XLA's own convolution. XLA's CPU back end runs the gradients of strided and
+transposed convolutions in slow loops, so there each convolution is one matrix product: blocks of
+`stride x stride` pixels become channels (space to depth), which turns a strided convolution into a
+dense one of `kernel / stride` taps a side, and that into patches times a matrix. Every gradient of
+it is again a matrix product. `jax.lax.platform_dependent` chooses when the program is lowered;
+callers cannot tell which one ran.
+"""
+
+import itertools
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+_DIMENSIONS = ("NHWC", "HWIO", "NHWC")
+
+kernel_init = nn.initializers.normal(stddev=0.02)
+
+
+def conv(
+    x: Float[Array, "batch height width in"],
+    kernel: Float[Array, "size size in out"],
+    *,
+    stride: int,
+    padding: int,
+) -> Float[Array, "batch new_height new_width out"]:
+    """Convolves with zero padding: y[i] = sum over a of x[stride i + a - padding] kernel[a].
+
+    Args:
+        x: activations; height and width plus twice the padding must be multiples of the stride.
+        kernel: square taps whose side is a multiple of the stride.
+        stride: the step between outputs.
+        padding: zeros on each of the four sides.
+
+    Returns:
+        Activations of side (side + 2 padding - size) / stride + 1.
+    """
+    return lax.platform_dependent(
+        x,
+        kernel,
+        cpu=lambda x, kernel: conv_as_matmul(x, kernel, stride, padding),
+        default=lambda x, kernel: conv_native(x, kernel, stride, padding),
+    )
+
+
+def conv_transpose(
+    x: Float[Array, "batch height width in"],
+    kernel: Float[Array, "size size in out"],
+    *,
+    stride: int,
+    padding: int,
+) -> Float[Array, "batch new_height new_width out"]:
+    """The transposed convolution: adds x[i] kernel[a] to y[stride i + a - padding].
+
+    Args:
+        x: activations.
+        kernel: square taps whose side is a multiple of the stride.
+        stride: the step between the places that neighbouring inputs are added to.
+        padding: what is cut off on each of the four sides.
+
+    Returns:
+        Activations of side (side - 1) stride + size - 2 padding.
+    """
+    return lax.platform_dependent(
+        x,
+        kernel,
+        cpu=lambda x, kernel: conv_transpose_as_matmul(x, kernel, stride, padding),
+        default=lambda x, kernel: conv_transpose_native(x, kernel, stride, padding),
+    )
+
+
+def conv_native(x: Array, kernel: Array, stride: int, padding: int) -> Array:
+    """`conv` by XLA's convolution."""
+    return lax.conv_general_dilated(
+        x, kernel, (stride, stride), [(padding, padding)] * 2, dimension_numbers=_DIMENSIONS
+    )
+
+
+def conv_transpose_native(x: Array, kernel: Array, stride: int, padding: int) -> Array:
+    """`conv_transpose` by XLA's convolution, of the input spread out by the stride."""
+    border = kernel.shape[0] - 1 - padding
+    return lax.conv_general_dilated(
+        x,
+        kernel[::-1, ::-1],
+        (1, 1),
+        [(border, border)] * 2,
+        lhs_dilation=(stride, stride),
+        dimension_numbers=_DIMENSIONS,
+    )
+
+
+def conv_as_matmul(x: Array, kernel: Array, stride: int, padding: int) -> Array:
+    """`conv` as patches times a matrix."""
+    size, _, channels, features = kernel.shape
+    taps = size // stride
+    x = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    blocks = _space_to_depth(x, stride)
+    batch, height, width = blocks.shape[0], blocks.shape[1] - taps + 1, blocks.shape[2] - taps + 1
+    shifts = itertools.product(range(taps), repeat=2)
+    patches = jnp.concatenate(
+        [blocks[:, a : a + height, b : b + width] for a, b in shifts], axis=-1
+    )
+    matrix = kernel.reshape(taps, stride, taps, stride, channels, features)
+    matrix = matrix.transpose(0, 2, 1, 3, 4, 5).reshape(-1, features)
+    # Two plain matrices: with the picture's axes left in, XLA's CPU gradients miss the fast
+    # product.
+    return (patches.reshape(-1, matrix.shape[0]) @ matrix).reshape(batch, height, width, features)
+
+
+def conv_transpose_as_matmul(x: Array, kernel: Array, stride: int, padding: int) -> Array:
+    """`conv_transpose` as a matrix product whose overlapping blocks are added up."""
+    size, _, channels, features = kernel.shape
+    taps = size // stride
+    batch, height, width, _ = x.shape
+    matrix = kernel.reshape(taps, stride, taps, stride, channels, features)
+    matrix = matrix.transpose(4, 0, 2, 1, 3, 5).reshape(channels, -1)
+    blocks = (x.reshape(-1, channels) @ matrix).reshape(
+        batch, height, width, taps, taps, stride * stride * features
+    )
+    summed = sum(
+        jnp.pad(blocks[:, :, :, a, b], ((0, 0), (a, taps - 1 - a), (b, taps - 1 - b), (0, 0)))
+        for a, b in itertools.product(range(taps), repeat=2)
+    )
+    y = _depth_to_space(jnp.asarray(summed), stride)
+    return y[:, padding : y.shape[1] - padding, padding : y.shape[2] - padding]
+
+
+def _space_to_depth(x: Array, stride: int) -> Array:
+    batch, height, width, channels = x.shape
+    x = x.reshape(batch, height // stride, stride, width // stride, stride, channels)
+    return x.transpose(0, 1, 3, 2, 4, 5).reshape(batch, height // stride, width // stride, -1)
+
+
+def _depth_to_space(x: Array, stride: int) -> Array:
+    batch, height, width, _ = x.shape
+    x = x.reshape(batch, height, width, stride, stride, -1).transpose(0, 1, 3, 2, 4, 5)
+    return x.reshape(batch, height * stride, width * stride, -1)
+
+
+class Conv(nn.Module):
+    """A convolution with bias.
+
+    Attributes:
+        features: output channels.
+        size: the kernel's side.
+        stride: see `conv`.
+        padding: see `conv`.
+    """
+
+    features: int
+    size: int
+    stride: int
+    padding: int
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "batch height width in"]
+    ) -> Float[Array, "batch new_height new_width out"]:
+        """Applies the convolution."""
+        shape = (self.size, self.size, x.shape[-1], self.features)
+        kernel = self.param("kernel", kernel_init, shape)
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        return conv(x, kernel, stride=self.stride, padding=self.padding) + bias
+
+
+class ConvTranspose(nn.Module):
+    """The 4x4 stride-2 transposed convolution with bias, which doubles the side.
+
+    Attributes:
+        features: output channels.
+    """
+
+    features: int
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "batch height width in"]
+    ) -> Float[Array, "batch 2*height 2*width out"]:
+        """Applies the transposed convolution."""
+        kernel = self.param("kernel", kernel_init, (4, 4, x.shape[-1], self.features))
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        return conv_transpose(x, kernel, stride=2, padding=1) + bias
+
+
+def batch_norm(train: bool, **kwargs: Any) -> nn.BatchNorm:
+    """Batch normalisation over the whole batch, on however many devices it lies.
+
+    In training the statistics are averaged over the mapped axis "batch"; otherwise the running
+    averages are used, and no axis is needed.
+    """
+    return nn.BatchNorm(
+        use_running_average=not train,
+        momentum=0.9,
+        epsilon=1e-5,
+        axis_name="batch" if train else None,
+        **kwargs,
+    )

@@ -1,0 +1,83 @@
+"""Everything that training changes, in one pytree."""
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Int, PyTree
+
+from s2c_jax.models.discriminator import Discriminator
+from s2c_jax.models.generator import Generator
+
+
+@flax.struct.dataclass
+class NetworkState:
+    """One network's parameters, running batch statistics and Adam state.
+
+    Attributes:
+        params: the trained parameters, float32.
+        batch_stats: batch norm's running means and variances, float32.
+        opt_state: the optimiser's state.
+    """
+
+    params: PyTree
+    batch_stats: PyTree
+    opt_state: PyTree
+
+    @property
+    def variables(self) -> dict[str, PyTree]:
+        """What a Flax module's `apply` takes."""
+        return {"params": self.params, "batch_stats": self.batch_stats}
+
+
+@flax.struct.dataclass
+class TrainState:
+    """Both networks and the number of steps taken.
+
+    Attributes:
+        step: int32, the number of batches seen.
+        generator: the generator's state.
+        discriminator: the discriminator's state.
+    """
+
+    step: Int[Array, ""]
+    generator: NetworkState
+    discriminator: NetworkState
+
+
+def create_train_state(
+    key: Array,
+    generator: Generator,
+    discriminator: Discriminator,
+    optimizer: optax.GradientTransformation,
+    image_size: int,
+) -> TrainState:
+    """Initialises both networks.
+
+    Args:
+        key: where the initial weights come from.
+        generator: the generator.
+        discriminator: the discriminator.
+        optimizer: the optimiser of both.
+        image_size: the pictures' side in pixels.
+
+    Returns:
+        The state at step 0.
+    """
+    picture = jnp.zeros((1, image_size, image_size, 3))
+    generator_key, discriminator_key = jax.random.split(key)
+
+    def network_state(variables: dict[str, PyTree]) -> NetworkState:
+        return NetworkState(
+            params=variables["params"],
+            batch_stats=variables.get("batch_stats", {}),
+            opt_state=optimizer.init(variables["params"]),
+        )
+
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        generator=network_state(generator.init(generator_key, picture, train=False)),
+        discriminator=network_state(
+            discriminator.init(discriminator_key, picture, picture, train=False)
+        ),
+    )

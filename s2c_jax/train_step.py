@@ -1,0 +1,179 @@
+"""One training step: the discriminator, then the generator through the updated discriminator."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, PyTree, UInt8
+
+from s2c_jax import losses
+from s2c_jax.augment import augment, normalize
+from s2c_jax.models import vgg16
+from s2c_jax.models.discriminator import Discriminator
+from s2c_jax.models.generator import Generator
+from s2c_jax.train_state import NetworkState, TrainState
+
+Batch = dict[str, UInt8[Array, "batch height width 3"]]
+Metrics = dict[str, Float[Array, ""]]
+
+
+class LossWeights(NamedTuple):
+    """The weights of the generator's losses, and the label that a real pair gets.
+
+    Attributes:
+        adversarial: of BCE(D(x, G(x)), 1).
+        pixel: of the pixel-level loss.
+        feature: of the feature-level loss; 0 leaves VGG16 out of the program.
+        total_variation: of the total variation.
+        real_label: one-sided label smoothing (Salimans et al. 2016, section 3.4); 1 is none.
+    """
+
+    adversarial: float = 1.0
+    pixel: float = 100.0
+    feature: float = 0.01
+    total_variation: float = 0.0001
+    real_label: float = 0.9
+
+
+class Augmentation(NamedTuple):
+    """The arguments of `augment.augment`."""
+
+    mirror: bool = False
+    jitter: float = 0.0
+
+
+def make_train_step(
+    generator: Generator,
+    discriminator: Discriminator,
+    optimizer: optax.GradientTransformation,
+    *,
+    key: Array,
+    weights: LossWeights,
+    pooling: losses.Pooling = "mean",
+    discriminator_period: int = 2,
+    augmentation: Augmentation = Augmentation(),  # noqa: B008
+    vgg_weights: dict[str, vgg16.ConvWeights] | None = None,
+) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
+    """Builds the pure step of one device, to be mapped over the axis "batch".
+
+    Args:
+        generator: the generator.
+        discriminator: the discriminator.
+        optimizer: the optimiser of both networks.
+        key: where augmentation and dropout come from, folded with the step.
+        weights: the losses' weights.
+        pooling: how the discriminator's map becomes probabilities.
+        discriminator_period: the discriminator is updated on the last of every this many batches;
+            with 2 it is left alone on even batches (0-based) and updated on odd ones.
+        augmentation: what happens to the pictures first.
+        vgg_weights: VGG16's, needed if `weights.feature` is not 0.
+
+    Returns:
+        A function from a state and this device's share of the batch (keys "sketch" and "color") to
+        the new state and the metrics, both equal on all devices.
+    """
+
+    def discriminator_loss(
+        params: PyTree, batch_stats: PyTree, sketch: Array, color: Array, fake: Array
+    ) -> tuple[Array, PyTree]:
+        real_logits, variables = discriminator.apply(
+            {"params": params, "batch_stats": batch_stats},
+            sketch, color, train=True, mutable=["batch_stats"],
+        )  # fmt: skip
+        fake_logits, variables = discriminator.apply(
+            {"params": params, **variables}, sketch, fake, train=True, mutable=["batch_stats"]
+        )
+        real = losses.binary_cross_entropy(real_logits, weights.real_label, pooling)
+        generated = losses.binary_cross_entropy(fake_logits, 0.0, pooling)
+        return 0.5 * (real + generated), variables["batch_stats"]
+
+    def generator_loss(
+        fake: Array, judge: NetworkState, sketch: Array, color: Array
+    ) -> tuple[Array, Metrics]:
+        logits, _ = discriminator.apply(
+            judge.variables, sketch, fake, train=True, mutable=["batch_stats"]
+        )
+        parts = {
+            "adversarial": losses.binary_cross_entropy(logits, 1.0, pooling),
+            "pixel": losses.pixel_loss(fake, color),
+            "total_variation": losses.total_variation_loss(fake),
+        }
+        if weights.feature:
+            assert vgg_weights is not None, "a feature loss needs VGG16's weights"
+            parts["feature"] = losses.feature_loss(
+                vgg16.features(vgg_weights, fake), vgg16.features(vgg_weights, color)
+            )
+        total = sum(getattr(weights, name) * part for name, part in parts.items())
+        return jnp.asarray(total), parts
+
+    def update(network: NetworkState, grads: PyTree, batch_stats: PyTree) -> NetworkState:
+        grads = jax.lax.pmean(grads, "batch")
+        updates, opt_state = optimizer.update(grads, network.opt_state, network.params)
+        return NetworkState(optax.apply_updates(network.params, updates), batch_stats, opt_state)
+
+    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        sketch, color = normalize(batch["sketch"]), normalize(batch["color"])
+        augment_key, dropout_key = jax.random.split(jax.random.fold_in(key, state.step))
+        device, devices = jax.lax.axis_index("batch"), jax.lax.axis_size("batch")
+        if any(augmentation):
+            keys = jax.random.split(augment_key, devices * len(sketch)).reshape(devices, -1)
+            sketch, color = augment(keys[device], sketch, color, **augmentation._asdict())
+
+        def generate(params: PyTree) -> tuple[Array, PyTree]:
+            fake, variables = generator.apply(
+                {"params": params, "batch_stats": state.generator.batch_stats},
+                sketch, train=True, mutable=["batch_stats"],
+                rngs={"dropout": jax.random.fold_in(dropout_key, device)},
+            )  # fmt: skip
+            return fake, variables["batch_stats"]
+
+        fake, generator_gradient, generator_stats = jax.vjp(
+            generate, state.generator.params, has_aux=True
+        )
+
+        def updated(network: NetworkState) -> tuple[Array, NetworkState]:
+            (loss, batch_stats), grads = jax.value_and_grad(discriminator_loss, has_aux=True)(
+                network.params, network.batch_stats, sketch, color, fake
+            )
+            return loss, update(network, grads, batch_stats)
+
+        def left_alone(network: NetworkState) -> tuple[Array, NetworkState]:
+            loss, _ = discriminator_loss(network.params, network.batch_stats, sketch, color, fake)
+            return loss, network
+
+        loss_d, new_discriminator = jax.lax.cond(
+            state.step % discriminator_period == discriminator_period - 1,
+            updated,
+            left_alone,
+            state.discriminator,
+        )
+        (loss_g, parts), fake_grads = jax.value_and_grad(generator_loss, has_aux=True)(
+            fake, new_discriminator, sketch, color
+        )
+        (grads,) = generator_gradient(fake_grads)
+        new_state = TrainState(
+            step=state.step + 1,
+            generator=update(state.generator, grads, generator_stats),
+            discriminator=new_discriminator,
+        )
+        metrics = {"discriminator_loss": loss_d, "generator_loss": loss_g}
+        metrics |= {f"generator_loss/{name}": part for name, part in parts.items()}
+        return new_state, jax.lax.pmean(metrics, "batch")
+
+    return train_step
+
+
+def pmap_train_step(
+    train_step: Callable[[TrainState, Batch], tuple[TrainState, Metrics]],
+) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
+    """Maps a step over all devices.
+
+    Returns:
+        A compiled function of a state, which is replicated and donated, and a batch whose arrays
+        have a leading axis of devices.
+    """
+    return jax.pmap(
+        train_step, axis_name="batch", in_axes=(None, 0), out_axes=None, donate_argnums=0
+    )
