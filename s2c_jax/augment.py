@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray, UInt8
+from jaxtyping import Array, Float, Key, UInt8
 
 Pictures = Float[Array, "batch height width 3"]
 
@@ -13,7 +13,7 @@ def normalize(pictures: UInt8[Array, "batch height width 3"]) -> Pictures:
 
 
 def augment(
-    keys: PRNGKeyArray, sketch: Pictures, color: Pictures, *, mirror: bool, jitter: float
+    keys: Key[Array, " batch"], sketch: Pictures, color: Pictures, *, mirror: bool, jitter: float
 ) -> tuple[Pictures, Pictures]:
     """Mirrors and crops pairs at random, the two pictures of a pair alike.
 

@@ -198,7 +198,7 @@ def load(path: Path) -> ml_collections.ConfigDict:
         config.update(_with_tuples(json.loads(path.read_text())))
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: is its folder the workdir of a run?") from None
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} does not hold a run's settings ({error})") from None
     return config
 

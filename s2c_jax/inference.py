@@ -30,7 +30,7 @@ def make_generate(generator: Generator) -> Callable[[PyTree, Pictures], Pictures
 
     @jax.jit
     def batch(variables: PyTree, sketch: UInt8[Array, "batch height width 3"]) -> Array:
-        color = generator.apply(variables, normalize(sketch), train=False)
+        color = jnp.asarray(generator.apply(variables, normalize(sketch), train=False))
         return jnp.round((color + 1) * 127.5).astype(jnp.uint8)
 
     def generate(variables: PyTree, sketches: Pictures) -> Pictures:

@@ -94,7 +94,7 @@ def train_batches(
     mesh = jax.sharding.Mesh(np.array(devices), ("batch",))
     sharding = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("batch"))
 
-    def split_over_devices(pairs: Pairs) -> Pairs:
+    def split_over_devices(pairs: Pairs) -> dict[str, np.ndarray]:
         return {
             key: value.reshape(len(devices), -1, *value.shape[1:]) for key, value in pairs.items()
         }

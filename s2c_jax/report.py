@@ -66,7 +66,7 @@ class Report:
 
     def _start_epoch(self, step: int) -> None:
         self._epoch_step = self._step = step
-        self._epoch_time = time.perf_counter()
+        self._epoch_time = self._step_time = time.perf_counter()
         self._waited = 0.0
         self._sums: dict[str, float] = defaultdict(float)
 
@@ -81,7 +81,7 @@ class Report:
             step: how many steps are done now.
             metrics: scalars by name.
         """
-        self._step = step
+        self._step, self._step_time = step, time.perf_counter()
         for name, value in metrics.items():
             self._sums[name] += float(value)
         self._bar.update()
@@ -95,7 +95,7 @@ class Report:
             epoch: how many epochs are done now.
             scalars: what else was measured after the epoch, by name.
         """
-        steps, seconds = self._step - self._epoch_step, time.perf_counter() - self._epoch_time
+        steps, seconds = self._step - self._epoch_step, self._step_time - self._epoch_time
         speed = {
             "speed/images_per_second": steps * self._batch_size / seconds,
             "speed/data_wait_share": self._waited / seconds,
@@ -134,7 +134,11 @@ class Report:
         means = self._means()
         seconds_a_step = (now - self._started) / max(1, self._step - self._first_step)
         left = tqdm.tqdm.format_interval(seconds_a_step * (self._last_step - self._step))
-        speed = (self._step - self._epoch_step) * self._batch_size / (now - self._epoch_time)
+        speed = (
+            (self._step - self._epoch_step)
+            * self._batch_size
+            / (self._step_time - self._epoch_time)
+        )
         place = (
             f"epoch {epoch}"
             if epoch is not None

@@ -154,7 +154,7 @@ def _validate(
     for start in range(0, num_pairs, BATCH_SIZE):
         pairs = input_pipeline.read_pairs(source, range(start, min(start + BATCH_SIZE, num_pairs)))
         difference = generate(variables, pairs["sketch"]).astype(np.float32) - pairs["color"]
-        error += np.abs(difference).mean(axis=(1, 2, 3)).sum() / 127.5
+        error += float(np.abs(difference).mean(axis=(1, 2, 3)).sum()) / 127.5
     scalars = {"validation/mean_absolute_error": error / num_pairs} if num_pairs else {}
     report.epoch(epoch, scalars)
 

@@ -1,10 +1,12 @@
 """Everything that training changes, in one pytree."""
 
+from collections.abc import Mapping
+
 import flax.struct
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Int, PyTree
+from jaxtyping import Array, PyTree
 
 from s2c_jax.models.discriminator import Discriminator
 from s2c_jax.models.generator import Generator
@@ -35,12 +37,12 @@ class TrainState:
     """Both networks and the number of steps taken.
 
     Attributes:
-        step: int32, the number of batches seen.
+        step: an int32 scalar, the number of batches seen.
         generator: the generator's state.
         discriminator: the discriminator's state.
     """
 
-    step: Int[Array, ""]
+    step: PyTree
     generator: NetworkState
     discriminator: NetworkState
 
@@ -67,7 +69,7 @@ def create_train_state(
     picture = jnp.zeros((1, image_size, image_size, 3))
     generator_key, discriminator_key = jax.random.split(key)
 
-    def network_state(variables: dict[str, PyTree]) -> NetworkState:
+    def network_state(variables: Mapping[str, PyTree]) -> NetworkState:
         return NetworkState(
             params=variables["params"],
             batch_stats=variables.get("batch_stats", {}),

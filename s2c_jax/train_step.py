@@ -1,6 +1,6 @@
 """One training step: the discriminator, then the generator through the updated discriminator."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -167,13 +167,23 @@ def make_train_step(
 
 def pmap_train_step(
     train_step: Callable[[TrainState, Batch], tuple[TrainState, Metrics]],
+    devices: Sequence[jax.Device] | None = None,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
-    """Maps a step over all devices.
+    """Maps a step over devices.
+
+    Args:
+        train_step: from `make_train_step`.
+        devices: None is all of them.
 
     Returns:
         A compiled function of a state, which is replicated and donated, and a batch whose arrays
         have a leading axis of devices.
     """
     return jax.pmap(
-        train_step, axis_name="batch", in_axes=(None, 0), out_axes=None, donate_argnums=0
+        train_step,
+        axis_name="batch",
+        in_axes=(None, 0),
+        out_axes=None,
+        donate_argnums=0,
+        devices=devices,
     )

@@ -1,0 +1,95 @@
+"""What the tests share: eight devices, checked shapes and dtypes, and a data set of small drawings."""
+
+import os
+
+# Before JAX starts: the multi-device tests need more than one device.
+os.environ["XLA_FLAGS"] = (
+    os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
+)
+os.environ["JAX_PLATFORMS"] = "cpu"
+
+from jaxtyping import install_import_hook
+
+# Every annotation of the package is checked while the tests run.
+install_import_hook("s2c_jax", "beartype.beartype")
+
+import colorsys
+import pathlib
+
+import jax
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from s2c_jax.config import default_config
+from s2c_jax.datasets.openmoji_sketch import openmoji_sketch
+
+NUM_DRAWINGS = 48
+
+
+def drawing(color: str, radius: float, *, line: bool = True) -> str:
+    """An SVG in OpenMoji's layout: a disc of one colour and its outline."""
+    outline = (
+        f'<g id="line"><circle cx="36" cy="36" r="{radius}" fill="none" stroke="#000" '
+        'stroke-width="2"/></g>'
+    )
+    return (
+        '<svg id="emoji" viewBox="0 0 72 72" xmlns="http://www.w3.org/2000/svg">'
+        f'<g id="color"><circle cx="36" cy="36" r="{radius}" fill="{color}"/></g>'
+        f"{outline if line else ''}</svg>"
+    )
+
+
+@pytest.fixture(scope="session")
+def svg_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    folder = tmp_path_factory.mktemp("svg")
+    for i in range(NUM_DRAWINGS):
+        red, green, blue = (
+            round(255 * part) for part in colorsys.hsv_to_rgb(i / NUM_DRAWINGS, 1, 1)
+        )
+        color = f"#{red:02x}{green:02x}{blue:02x}"
+        (folder / f"{0x1F400 + i:X}.svg").write_text(drawing(color, 8 + i / 2))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory, svg_folder: pathlib.Path) -> str:
+    """Where openmoji_sketch/64 is prepared from the small drawings."""
+    path = tmp_path_factory.mktemp("data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(openmoji_sketch, "_svg_folder", lambda: svg_folder)
+        openmoji_sketch.OpenmojiSketch(config="64", data_dir=path).download_and_prepare()
+    return str(path)
+
+
+@pytest.fixture
+def small_config(data_dir: str) -> ConfigDict:
+    return make_small_config(data_dir)
+
+
+def make_small_config(data_dir: str) -> ConfigDict:
+    """A run of seconds on the small drawings."""
+    config = default_config()
+    config.image_size = 64
+    config.batch_size = 8
+    config.num_epochs = 2
+    config.dataset.data_dir = data_dir
+    config.generator.channels = (4, 8, 8)
+    config.discriminator.channels = (4, 8)
+    config.loss.feature = 0.0
+    config.validation.num_samples = 2
+    config.validation.num_pairs = 4
+    return config
+
+
+def assert_trees_equal(actual, expected, **tolerance: float) -> None:
+    """Compares trees leaf by leaf, exactly or within NumPy's rtol and atol."""
+    assert jax.tree.structure(actual) == jax.tree.structure(expected)
+    for (path, left), right in zip(
+        jax.tree_util.tree_leaves_with_path(actual), jax.tree.leaves(expected), strict=True
+    ):
+        name = jax.tree_util.keystr(path)
+        if tolerance:
+            np.testing.assert_allclose(left, right, err_msg=name, **tolerance)
+        else:
+            np.testing.assert_array_equal(left, right, err_msg=name)

@@ -1,0 +1,119 @@
+"""Both lowerings of the convolutions against their definition, and against each other."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from s2c_jax.models import layers
+
+
+def conv_by_definition(x, kernel, stride, padding):
+    size, _, _, features = kernel.shape
+    x = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    height, width = ((side - size) // stride + 1 for side in x.shape[1:3])
+    y = np.zeros((len(x), height, width, features))
+    for i in range(height):
+        for j in range(width):
+            window = x[:, i * stride : i * stride + size, j * stride : j * stride + size]
+            y[:, i, j] = np.einsum("nabc,abco->no", window, kernel)
+    return y
+
+
+def conv_transpose_by_definition(x, kernel, stride, padding):
+    size, _, _, features = kernel.shape
+    batch, height, width, _ = x.shape
+    y = np.zeros((batch, (height - 1) * stride + size, (width - 1) * stride + size, features))
+    for i in range(height):
+        for j in range(width):
+            y[:, i * stride : i * stride + size, j * stride : j * stride + size] += np.einsum(
+                "nc,abco->nabo", x[:, i, j], kernel
+            )
+    return y[:, padding : y.shape[1] - padding, padding : y.shape[2] - padding]
+
+
+# Kernel, stride and padding of every convolution in the networks.
+KINDS = [(4, 2, 1), (2, 1, 0), (3, 1, 1)]
+WAYS = {
+    "conv": (
+        conv_by_definition,
+        lambda x, kernel, stride, padding: layers.conv(x, kernel, stride=stride, padding=padding),
+        layers.conv_native,
+        layers.conv_as_matmul,
+    ),
+    "conv_transpose": (
+        conv_transpose_by_definition,
+        lambda x, kernel, stride, padding: layers.conv_transpose(
+            x, kernel, stride=stride, padding=padding
+        ),
+        layers.conv_transpose_native,
+        layers.conv_transpose_as_matmul,
+    ),
+}
+
+
+def operands(seed, batch, height, width, channels, features, size):
+    rng = np.random.default_rng(seed)
+    return (
+        rng.normal(size=(batch, height, width, channels)).astype(np.float32),
+        rng.normal(size=(size, size, channels, features)).astype(np.float32),
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", WAYS)
+def test_convolutions_are_their_definition(name, kind):
+    size, stride, padding = kind
+    x, kernel = operands(0, 2, 6, 4, 3, 5, size)
+    definition, *ways = WAYS[name]
+    expected = definition(x, kernel, stride, padding)
+    for way in ways:
+        np.testing.assert_allclose(
+            way(jnp.asarray(x), jnp.asarray(kernel), stride, padding), expected, atol=1e-5
+        )
+
+
+@pytest.mark.parametrize("name", WAYS)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    batch=st.integers(1, 3),
+    height=st.integers(1, 5),
+    width=st.integers(1, 5),
+    channels=st.integers(1, 4),
+    features=st.integers(1, 4),
+    kind=st.sampled_from(KINDS),
+)
+@settings(max_examples=12, deadline=None)
+def test_lowerings_agree_in_values_and_gradients(
+    name, seed, batch, height, width, channels, features, kind
+):
+    size, stride, padding = kind
+    # Even sides that every kernel fits into.
+    x, kernel = operands(seed, batch, 2 * height, 2 * width, channels, features, size)
+    _, _, native, matmul = WAYS[name]
+    results = []
+    for way in (native, matmul):
+        y, gradient = jax.vjp(
+            lambda x, kernel, way=way: way(x, kernel, stride, padding),
+            jnp.asarray(x),
+            jnp.asarray(kernel),
+        )
+        results.append((y, *gradient(jnp.cos(jnp.arange(y.size, dtype=y.dtype)).reshape(y.shape))))
+    for left, right in zip(*results, strict=True):
+        scale = np.abs(left).max()
+        np.testing.assert_allclose(left, right, rtol=1e-5, atol=1e-5 * scale)
+
+
+def test_cpu_runs_matrix_products_and_gpu_and_tpu_native_convolutions():
+    x, kernel = jnp.ones((1, 8, 8, 3)), jnp.ones((4, 4, 3, 5))
+    convolve = jax.jit(lambda x, kernel: layers.conv(x, kernel, stride=2, padding=1))
+
+    def program(platform):
+        return jax.export.export(convolve, platforms=[platform])(x, kernel).mlir_module()
+
+    assert "stablehlo.convolution" not in program("cpu")
+    for platform in ("cuda", "tpu"):
+        assert "stablehlo.convolution" in program(platform)
+        assert "stablehlo.dot_general" not in program(platform)

@@ -1,0 +1,90 @@
+"""Wrong settings are named before anything is built."""
+
+import json
+
+import pytest
+
+from s2c_jax import config as config_lib
+from s2c_jax.errors import UserError
+
+
+def changed(**settings):
+    config = config_lib.default_config()
+    config.loss.feature = 0.0
+    for key, value in settings.items():
+        config.update_from_flattened_dict({key.replace("__", "."): value})
+    return config
+
+
+def test_the_default_is_the_articles_recipe():
+    config = config_lib.default_config()
+    assert (config.image_size, config.batch_size, config.num_epochs) == (512, 8, 43)
+    assert config.optimizer.to_dict() == {"learning_rate": 2e-4, "beta1": 0.5, "beta2": 0.999}
+    weights = [config.loss[key] for key in ("adversarial", "pixel", "feature", "total_variation")]
+    assert weights == [1, 100, 0.01, 0.0001]
+    config_lib.validate(changed(), num_devices=8)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"batch_size": 6}, "config.batch_size is 6: the 4 devices do not divide it"),
+        ({"batch_size": 0}, "config.batch_size is 0: it must be at least 1"),
+        ({"image_size": 384}, "config.image_size is 384: the generator halves it 8 times"),
+        (
+            {"image_size": 32, "generator__channels": (8, 8, 8)},
+            "config.image_size is 32: the discriminator halves it 4 times",
+        ),
+        ({"generator__channels": (8, 0)}, "config.generator.channels is"),
+        ({"generator__dropout_rate": 1.0}, r"it must lie in \[0, 1\)"),
+        ({"discriminator__pooling": "max"}, 'it must be "mean" or "none"'),
+        ({"optimizer__learning_rate": -1.0}, "it must be positive"),
+        ({"max_steps": -1}, "it must not be negative"),
+        ({"loss__real_label": 0.0}, r"it must lie in \(0, 1\]"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_key(settings, message):
+    with pytest.raises(UserError, match=message) as raised:
+        config_lib.validate(changed(**settings), num_devices=4)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_feature_loss_without_weights_says_where_they_come_from_and_how_to_do_without():
+    with pytest.raises(UserError) as raised:
+        config_lib.validate(config_lib.default_config(), num_devices=1)
+    for part in ("loss.feature_weights", "https://", "_notop.h5", "--config.loss.feature=0"):
+        assert part in str(raised.value)
+
+
+def test_an_unknown_or_missing_key_is_named_with_the_nearest():
+    with pytest.raises(UserError, match=r"config.loss.pixl: no such key; did you mean .*pixel"):
+        config_lib.require_key("loss.pixl")
+    config = changed().unlock()
+    config.colour = 1
+    with pytest.raises(UserError, match=r"config.colour: no such key"):
+        config_lib.validate(config, num_devices=1)
+    config = changed().unlock()
+    del config.seed
+    with pytest.raises(UserError, match=r"config.seed is missing"):
+        config_lib.validate(config, num_devices=1)
+
+
+def test_a_file_gives_back_the_same_settings(tmp_path):
+    config = changed(generator__channels=(8, 16, 16), image_size=64)
+    config_lib.save(config, tmp_path / "config.json")
+    assert config_lib.load(tmp_path / "config.json") == config
+
+
+@pytest.mark.parametrize("text", ["{", '{"sede": 1}', '{"seed": "one"}', "[1]"])
+def test_a_damaged_file_is_named(tmp_path, text):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(UserError, match="does not hold a run's settings"):
+        config_lib.load(tmp_path / "config.json")
+
+
+def test_a_run_may_be_prolonged_but_not_changed():
+    old = json.loads(json.dumps(changed().to_dict()))
+    assert old
+    config_lib.require_same_run(changed(), changed(num_epochs=99, checkpoint__keep=1))
+    with pytest.raises(UserError, match="generator.dropout_layers was 3 and is 2"):
+        config_lib.require_same_run(changed(), changed(generator__dropout_layers=2))

@@ -1,0 +1,164 @@
+"""The loop: what it writes, and that a run stopped and started again is one run."""
+
+import json
+import re
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+from tensorboardX.proto import event_pb2
+
+from s2c_jax import checkpoint, input_pipeline
+from s2c_jax import train as train_lib
+from s2c_jax.errors import UserError
+from tests.conftest import NUM_DRAWINGS, assert_trees_equal, make_small_config
+
+
+def scalars(workdir):
+    """Reads TensorBoard's records: length (8 bytes), its checksum (4), the event, its checksum (4)."""
+    found = {}
+    for file in sorted((workdir / "tensorboard").glob("events.*")):
+        data = file.read_bytes()
+        while data:
+            length = int.from_bytes(data[:8], "little")
+            event = event_pb2.Event.FromString(data[12 : 12 + length])
+            data = data[16 + length :]
+            for value in event.summary.value:
+                found.setdefault(value.tag, []).append((event.step, value.simple_value))
+    return found
+
+
+def saved_state(workdir, step):
+    manager = checkpoint.open_manager(workdir, keep=3)
+    with manager:
+        return manager.restore(step)["state"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, module_config):
+    """A run of two epochs in one go."""
+    workdir = tmp_path_factory.mktemp("run")
+    train_lib.train_and_evaluate(module_config, workdir)
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def module_config(data_dir):
+    return make_small_config(data_dir)
+
+
+@pytest.fixture(scope="module")
+def steps_per_epoch(data_dir):
+    train = input_pipeline.open_split("openmoji_sketch", 64, "train", data_dir)
+    assert len(train) < NUM_DRAWINGS
+    return len(train) // 8
+
+
+def test_everything_of_a_run_is_in_its_workdir(finished, module_config, steps_per_epoch):
+    assert json.loads((finished / "config.json").read_text())["batch_size"] == 8
+    steps = sorted(int(p.name) for p in (finished / "checkpoints").iterdir() if p.name.isdigit())
+    assert steps == [steps_per_epoch, 2 * steps_per_epoch]
+    for epoch in (1, 2):
+        sheet = Image.open(finished / "samples" / f"epoch_{epoch:04d}.png")
+        assert np.asarray(sheet).std() > 10
+
+
+def test_tensorboard_has_the_epochs_means(finished):
+    found = scalars(finished)
+    wanted = {
+        "discriminator_loss",
+        "generator_loss",
+        "generator_loss/adversarial",
+        "generator_loss/pixel",
+        "generator_loss/total_variation",
+        "speed/images_per_second",
+        "speed/data_wait_share",
+        "validation/mean_absolute_error",
+    }
+    assert wanted | {"samples"} == set(found)
+    for name in wanted:
+        assert [step for step, _ in found[name]] == [1, 2]
+        assert all(np.isfinite(value) for _, value in found[name])
+    total = dict(found["generator_loss"])
+    pixel, adversarial, variation = (
+        dict(found[f"generator_loss/{part}"])
+        for part in ("pixel", "adversarial", "total_variation")
+    )
+    for epoch in (1, 2):
+        parts = 100 * pixel[epoch] + adversarial[epoch] + 1e-4 * variation[epoch]
+        np.testing.assert_allclose(total[epoch], parts, rtol=1e-5)
+        assert 0 <= dict(found["speed/data_wait_share"])[epoch] <= 1
+
+
+def test_a_run_stopped_after_an_epoch_goes_on_to_the_same_parameters(
+    finished, small_config, tmp_path, steps_per_epoch
+):
+    small_config.num_epochs = 1
+    train_lib.train_and_evaluate(small_config, tmp_path)
+    small_config.num_epochs = 2
+    train_lib.train_and_evaluate(small_config, tmp_path)
+    last = 2 * steps_per_epoch
+    assert_trees_equal(saved_state(tmp_path, last), saved_state(finished, last))
+    found = scalars(tmp_path)
+    assert [step for step, _ in found["generator_loss"]] == [1, 2]
+
+
+def test_max_steps_stops_within_an_epoch_and_the_next_start_goes_on_there(
+    finished, small_config, tmp_path, steps_per_epoch
+):
+    small_config.max_steps = steps_per_epoch + 1
+    train_lib.train_and_evaluate(small_config, tmp_path)
+    small_config.max_steps = 0
+    train_lib.train_and_evaluate(small_config, tmp_path)
+    last = 2 * steps_per_epoch
+    assert_trees_equal(saved_state(tmp_path, last), saved_state(finished, last))
+
+
+def test_a_finished_run_started_again_does_nothing(finished, module_config):
+    before = {p: p.stat().st_mtime_ns for p in (finished / "checkpoints").rglob("*")}
+    train_lib.train_and_evaluate(module_config, finished)
+    assert {p: p.stat().st_mtime_ns for p in (finished / "checkpoints").rglob("*")} == before
+
+
+def test_the_last_checkpoints_are_kept(small_config, tmp_path, steps_per_epoch):
+    small_config.num_epochs = 4
+    small_config.checkpoint.keep = 2
+    small_config.validation.num_pairs = small_config.validation.num_samples = 0
+    train_lib.train_and_evaluate(small_config, tmp_path)
+    steps = sorted(int(p.name) for p in (tmp_path / "checkpoints").iterdir() if p.name.isdigit())
+    assert steps == [3 * steps_per_epoch, 4 * steps_per_epoch]
+
+
+def test_another_configs_workdir_is_refused_and_left_as_it_is(finished, small_config):
+    before = (finished / "config.json").read_bytes()
+    small_config.generator.channels = (8, 8, 8)
+    with pytest.raises(UserError, match=r"generator.channels was \(4, 8, 8\) and is \(8, 8, 8\)"):
+        train_lib.train_and_evaluate(small_config, finished)
+    assert (finished / "config.json").read_bytes() == before
+
+
+def test_a_workdir_that_cannot_be_written_is_named(small_config, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=re.escape(f"{tmp_path}/file/run cannot be written")):
+        train_lib.train_and_evaluate(small_config, tmp_path / "file" / "run")
+
+
+def test_plain_lines_tell_loss_speed_and_time_left(small_config, tmp_path, capsys):
+    small_config.num_epochs = 1
+    train_lib.train_and_evaluate(small_config, tmp_path)
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("epoch")]
+    assert len(lines) == 1
+    assert re.match(
+        r"epoch 1 of 1  D [\d.]+  G [\d.]+  validation/mean_absolute_error [\d.]+  "
+        r"waited for data [\d.]+%  [\d.]+ images/s  00:00 left",
+        lines[0],
+    )
+
+
+def test_checkpoint_holds_the_whole_state(finished, module_config, steps_per_epoch):
+    state = saved_state(finished, 2 * steps_per_epoch)
+    assert int(state["step"]) == 2 * steps_per_epoch
+    for network in ("generator", "discriminator"):
+        assert set(state[network]) == {"params", "batch_stats", "opt_state"}
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state[network]))

@@ -1,0 +1,207 @@
+"""The two updates, their order, and the same numbers on any number of devices."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from s2c_jax import losses
+from s2c_jax.augment import normalize
+from s2c_jax.models.discriminator import Discriminator
+from s2c_jax.models.generator import Generator
+from s2c_jax.train_state import create_train_state
+from s2c_jax.train_step import Augmentation, LossWeights, make_train_step, pmap_train_step
+from tests.conftest import assert_trees_equal
+
+SIZE, BATCH = 32, 8
+WEIGHTS = LossWeights(feature=0.0)
+GENERATOR = Generator(channels=(4, 8, 8), dropout_rate=0.0)
+DISCRIMINATOR = Discriminator(channels=(4, 8))
+OPTIMIZER = optax.adam(1e-3, 0.5)
+
+
+def make_batch(devices=1):
+    pictures = np.random.default_rng(0).integers(0, 256, (2, BATCH, SIZE, SIZE, 3), np.uint8)
+    shape = (devices, BATCH // devices, SIZE, SIZE, 3)
+    return {"sketch": pictures[0].reshape(shape), "color": pictures[1].reshape(shape)}
+
+
+def new_state(seed=0):
+    return create_train_state(jax.random.key(seed), GENERATOR, DISCRIMINATOR, OPTIMIZER, SIZE)
+
+
+def compiled(devices=1, generator=GENERATOR, optimizer=OPTIMIZER, **settings):
+    step = make_train_step(
+        generator,
+        DISCRIMINATOR,
+        optimizer,
+        key=jax.random.key(7),
+        **({"weights": WEIGHTS} | settings),
+    )
+    return pmap_train_step(step, jax.devices()[:devices])
+
+
+@pytest.fixture(scope="module")
+def step():
+    return compiled()
+
+
+def run(step, steps, devices=1):
+    state, metrics = new_state(), []
+    for _ in range(steps):
+        state, values = step(state, make_batch(devices))
+        metrics.append(jax.device_get(values))
+    return state, metrics
+
+
+def test_discriminator_is_left_alone_on_even_batches(step):
+    state = new_state()
+    for batch in range(4):
+        before = jax.device_get(state)
+        state, _ = step(state, make_batch())
+        assert int(state.step) == batch + 1
+        changed = [
+            not np.array_equal(old, new)
+            for old, new in zip(
+                jax.tree.leaves(before.discriminator),
+                jax.tree.leaves(state.discriminator),
+                strict=True,
+            )
+        ]
+        assert any(changed) == (batch % 2 == 1)
+        assert not np.array_equal(
+            before.generator.params["output"]["kernel"],
+            state.generator.params["output"]["kernel"],
+        )
+
+
+def test_generator_is_updated_through_the_updated_discriminator():
+    """Both updates of an odd batch, redone one after the other with their losses written out.
+
+    With plain gradient descent a parameter's change is its gradient, so that a small one counts.
+    """
+    optimizer = optax.sgd(0.1)
+    before = create_train_state(jax.random.key(0), GENERATOR, DISCRIMINATOR, optimizer, SIZE)
+    before = before.replace(step=jnp.ones((), jnp.int32))
+    sketch, color = (normalize(jnp.asarray(make_batch()[key][0])) for key in ("sketch", "color"))
+
+    def apply(network, state, params, *pictures):
+        variables = {"params": params, "batch_stats": state.batch_stats}
+        return network.apply(variables, *pictures, train=True, mutable=["batch_stats"])[0]
+
+    def judge(params, picture):
+        logits = apply(DISCRIMINATOR, before.discriminator, params, sketch, picture)
+        return jax.nn.sigmoid(logits).mean(axis=(1, 2, 3))
+
+    def loss_d(params, fake):
+        real, generated = judge(params, color), judge(params, fake)
+        on_real = -(0.9 * jnp.log(real) + 0.1 * jnp.log(1 - real)).mean()
+        return 0.5 * (on_real - jnp.log(1 - generated).mean())
+
+    def loss_g(params, judge_params):
+        fake = apply(GENERATOR, before.generator, params, sketch)
+        return (
+            -jnp.log(judge(judge_params, fake)).mean()
+            + 100 * jnp.abs(fake - color).mean()
+            + 1e-4 * losses.total_variation_loss(fake)
+        )
+
+    def both_updates(_):
+        fake = apply(GENERATOR, before.generator, before.generator.params, sketch)
+        value_d, grads_d = jax.value_and_grad(loss_d)(before.discriminator.params, fake)
+        new_d = jax.tree.map(lambda p, g: p - 0.1 * g, before.discriminator.params, grads_d)
+        value_g, grads_g = jax.value_and_grad(loss_g)(before.generator.params, new_d)
+        new_g = jax.tree.map(lambda p, g: p - 0.1 * g, before.generator.params, grads_g)
+        return new_d, new_g, value_d, value_g
+
+    expected = jax.pmap(both_updates, axis_name="batch", devices=jax.devices()[:1])(jnp.zeros(1))
+    new_d, new_g, value_d, value_g = jax.tree.map(lambda x: x[0], jax.device_get(expected))
+    state, metrics = compiled(optimizer=optimizer)(before, make_batch())
+    np.testing.assert_allclose(metrics["discriminator_loss"], value_d, rtol=1e-5)
+    np.testing.assert_allclose(metrics["generator_loss"], value_g, rtol=1e-5)
+    assert_trees_equal(state.discriminator.params, new_d, rtol=1e-4, atol=1e-6)
+    assert_trees_equal(state.generator.params, new_g, rtol=1e-3, atol=1e-5)
+
+
+def test_one_generator_forward_serves_both_updates():
+    calls = []
+
+    def count(call, args, kwargs, context):
+        if context.method_name == "__call__" and isinstance(context.module, Generator):
+            calls.append(context.module)
+        return call(*args, **kwargs)
+
+    step = make_train_step(
+        GENERATOR, DISCRIMINATOR, OPTIMIZER, key=jax.random.key(0), weights=WEIGHTS
+    )
+    state, batch = jax.eval_shape(new_state), make_batch()
+    with nn.intercept_methods(count):
+        jax.eval_shape(pmap_train_step(step, jax.devices()[:1]), state, batch)
+    assert len(calls) == 1
+
+
+def test_total_is_the_weighted_sum_of_the_parts(step):
+    _, metrics = run(step, 1)
+    parts = {name: metrics[0][f"generator_loss/{name}"] for name in ("adversarial", "pixel")}
+    variation = metrics[0]["generator_loss/total_variation"]
+    expected = parts["adversarial"] + 100 * parts["pixel"] + 1e-4 * variation
+    np.testing.assert_allclose(metrics[0]["generator_loss"], expected, rtol=1e-6)
+
+
+def test_eight_devices_train_like_one():
+    augmentation = Augmentation(mirror=True, jitter=0.1)
+    optimizer = optax.sgd(1e-3)
+    states = {}
+    for devices in (1, 8):
+        step = compiled(devices, optimizer=optimizer, augmentation=augmentation)
+        state = create_train_state(jax.random.key(0), GENERATOR, DISCRIMINATOR, optimizer, SIZE)
+        for _ in range(4):
+            state, _ = step(state, make_batch(devices))
+        states[devices] = jax.device_get(state)
+    assert_trees_equal(states[8], states[1], rtol=1e-4, atol=1e-5)
+
+
+def test_state_is_donated(step):
+    state = jax.device_put(new_state(), jax.devices()[0])
+    state, _ = step(state, make_batch())
+    kept = state.generator.params["output"]["kernel"]
+    step(state, make_batch())
+    assert kept.is_deleted()
+
+
+def test_training_lowers_the_pixel_loss(step):
+    state, pixel_losses = new_state(), []
+    batch = make_batch()
+    batch["color"] = np.full_like(batch["color"], [250, 230, 40])
+    for _ in range(40):
+        state, metrics = step(state, batch)
+        pixel_losses.append(float(metrics["generator_loss/pixel"]))
+    assert pixel_losses[-1] < 0.7 * pixel_losses[0]
+
+
+def test_every_settings_gradient_is_finite():
+    _, metrics = run(
+        compiled(
+            pooling="none",
+            discriminator_period=1,
+            augmentation=Augmentation(mirror=True, jitter=0.1),
+            weights=LossWeights(feature=0.01),
+            vgg_weights={
+                name: {
+                    "kernel": np.full((3, 3, inputs, outputs), 1e-3, np.float32),
+                    "bias": np.zeros(outputs, np.float32),
+                }
+                for name, inputs, outputs in (
+                    ("block1_conv1", 3, 64),
+                    ("block1_conv2", 64, 64),
+                    ("block2_conv1", 64, 128),
+                    ("block2_conv2", 128, 128),
+                )
+            },
+        ),
+        2,
+    )
+    assert metrics[-1]["generator_loss/feature"] > 0
+    assert all(np.isfinite(value) for value in metrics[-1].values())
