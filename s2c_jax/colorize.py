@@ -52,7 +52,8 @@ class Colorizer:
         shapes: PyTree = jax.eval_shape(
             lambda key, sketch: generator.init(key, sketch, train=False), jax.random.key(0), picture
         )
-        self.step, self._variables = checkpoint.restore_generator(Path(workdir), shapes, step)
+        self.step, variables = checkpoint.restore_generator(Path(workdir), shapes, step)
+        self._variables = jax.device_put(variables)
         self._generate = make_generate(generator)
 
     def __call__(self, sketches: Sequence[Image.Image]) -> list[Image.Image]:
@@ -119,6 +120,9 @@ def find_jobs(sketches: Iterable[Path], output: Path) -> Iterator[Job | UserErro
             target = output if single else output / file.relative_to(root).with_suffix(".png")
             if target in taken:
                 yield UserError(f"{file}: its output {target} is that of {taken[target]}")
+                continue
+            if target.exists() and target.samefile(file):
+                yield UserError(f"{file}: is the sketch itself; take another --output")
                 continue
             taken[target] = file
             yield Job(file, target)
@@ -208,8 +212,12 @@ def colorize_held_out(colorizer: Colorizer, workdir: Path, count: int, output: P
     print(f"{len(colored)} held-out sketches | coloured | truth: {output / 'sheet.png'}")
 
 
-def main() -> None:
-    """Reads the flags and colours."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Reads the flags and colours.
+
+    Args:
+        arguments: the command line behind the program's name; None is the process's own.
+    """
     parser = argparse.ArgumentParser("python -m s2c_jax.colorize", description=__doc__)
     parser.add_argument("sketches", nargs="*", type=Path, metavar="SKETCH_OR_FOLDER",
                         help="PNG, JPEG or WebP files, or folders of them")  # fmt: skip
@@ -221,17 +229,18 @@ def main() -> None:
     parser.add_argument("--held_out", type=int, default=0, metavar="N",
                         help="colour the first N validation pairs of the run's data set instead, "
                         "beside the truth")  # fmt: skip
-    arguments = parser.parse_args()
-    if bool(arguments.sketches) == bool(arguments.held_out):
-        parser.error("give either sketches or --held_out")
+    flags = parser.parse_args(arguments)
+    if bool(flags.sketches) == (flags.held_out > 0):
+        parser.error("give either sketches or --held_out N")
+    failed = 0
     try:
-        colorizer = Colorizer(arguments.workdir, arguments.step)
-        print(f"{arguments.workdir}, step {colorizer.step}: {colorizer.image_size} px")
-        if arguments.held_out:
-            colorize_held_out(colorizer, arguments.workdir, arguments.held_out, arguments.output)
-            return
-        jobs = find_jobs(arguments.sketches, arguments.output)
-        _, failed = colorize_files(colorizer, jobs, arguments.overwrite)
+        colorizer = Colorizer(flags.workdir, flags.step)
+        print(f"{flags.workdir}, step {colorizer.step}: {colorizer.image_size} px")
+        if flags.held_out:
+            colorize_held_out(colorizer, flags.workdir, flags.held_out, flags.output)
+        else:
+            jobs = find_jobs(flags.sketches, flags.output)
+            _, failed = colorize_files(colorizer, jobs, flags.overwrite)
     except UserError as error:
         sys.exit(f"s2c_jax: {error}")
     sys.exit(1 if failed else 0)

@@ -78,6 +78,8 @@ def default_config() -> ml_collections.ConfigDict:
     optimizer.learning_rate = 0.0002
     optimizer.beta1 = 0.5
     optimizer.beta2 = 0.999
+    # The share of the run, at its end, over which the learning rate falls linearly to 0.
+    optimizer.decay = 0.0
 
     config.validation = validation = ml_collections.ConfigDict()
     # Validation sketches that are coloured after every epoch to be looked at.
@@ -129,15 +131,15 @@ def validate(config: ml_collections.ConfigDict, num_devices: int) -> None:
             raise UserError(f"config.{key} is {given[key]!r}: {what}")
 
     for key in ("batch_size", "num_epochs", "image_size", "dataset.num_threads",
-                "discriminator.update_every", "checkpoint.every_epochs",
-                "checkpoint.keep"):  # fmt: skip
+                "discriminator.update_every", "validation.num_samples", "validation.num_pairs",
+                "checkpoint.every_epochs", "checkpoint.keep"):  # fmt: skip
         require(given[key] >= 1, key, "it must be at least 1")
     for key in ("max_steps", "augmentation.jitter", "generator.dropout_layers", "loss.adversarial",
-                "loss.pixel", "loss.feature", "loss.total_variation", "validation.num_samples",
-                "validation.num_pairs"):  # fmt: skip
+                "loss.pixel", "loss.feature", "loss.total_variation"):  # fmt: skip
         require(given[key] >= 0, key, "it must not be negative")
     for key in ("generator.dropout_rate", "optimizer.beta1", "optimizer.beta2"):
         require(0 <= given[key] < 1, key, "it must lie in [0, 1)")
+    require(0 <= given["optimizer.decay"] <= 1, "optimizer.decay", "it must lie in [0, 1]")
     require(given["optimizer.learning_rate"] > 0, "optimizer.learning_rate", "it must be positive")
     require(0 < given["loss.real_label"] <= 1, "loss.real_label", "it must lie in (0, 1]")
     for key in ("generator.channels", "discriminator.channels"):

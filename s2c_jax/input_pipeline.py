@@ -119,8 +119,8 @@ def train_batches(
 
 
 def read_pairs(source: Any, indices: Sequence[int]) -> Pairs:
-    """Reads the pairs at `indices` of a source, one behind the other."""
-    pairs = [_decode(source[i]) for i in indices]
+    """Reads the pairs at `indices` of a source; indices past its end are left out."""
+    pairs = [_decode(source[i]) for i in indices if i < len(source)]
     return {key: np.stack([pair[key] for pair in pairs]) for key in ("sketch", "color")}
 
 

@@ -36,8 +36,8 @@ def parse_flags(arguments: Sequence[str]) -> Sequence[str]:
                 config_lib.require_key(argument.removeprefix("--config.").partition("=")[0])
         rest = flags.FLAGS(arguments)
         if not flags.FLAGS["verbosity"].present:
-            # Orbax tells every step of a save.
-            logging.set_verbosity(logging.WARNING)
+            # Orbax tells every step of a save, TFDS warns of a data set that is not there yet.
+            logging.set_verbosity(logging.ERROR)
         file = Path(config_flags.get_config_filename(flags.FLAGS["config"]).partition(":")[0])
         if not file.is_file():
             raise UserError(f"--config: there is no file {file}")

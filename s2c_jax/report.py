@@ -1,18 +1,23 @@
 """What a run tells: TensorBoard, pictures, and a progress bar or plain lines."""
 
+import collections
+import contextlib
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import jax
 import numpy as np
 import tensorboardX
 import tqdm
-from jaxtyping import UInt8
+from jaxtyping import Array, Float, UInt8
 
 from s2c_jax import images
 
+# Steps that may be queued on the devices: enough to keep them busy, few enough that neither memory
+# nor the progress shown runs ahead.
+_STEPS_IN_FLIGHT = 2
 # Seconds between two plain lines within an epoch.
 _LINE_PERIOD = 30.0
 
@@ -20,11 +25,11 @@ _LINE_PERIOD = 30.0
 class Report:
     """Collects a run's metrics and shows them.
 
-    Use it in a `with`. Scalars are means over an epoch, their TensorBoard step is the number of the
-    epochs done.
+    Use it in a `with`. TensorBoard's scalars are means over an epoch, at the number of epochs done.
+    On a terminal there is a progress bar, elsewhere a line at least every half minute.
 
     Attributes:
-        workdir: pictures go to samples/, events to tensorboard/.
+        workdir: pictures go to its samples/, events to its tensorboard/.
         first_step: how many steps an earlier start has done.
         last_step: the step at which the run ends.
         steps_per_epoch: how many steps an epoch has.
@@ -32,17 +37,12 @@ class Report:
     """
 
     def __init__(
-        self,
-        workdir: Path,
-        *,
-        first_step: int,
-        last_step: int,
-        steps_per_epoch: int,
-        batch_size: int,
+        self, workdir: Path, first_step: int, last_step: int, steps_per_epoch: int, batch_size: int
     ) -> None:
         self._workdir = workdir
         self._first_step, self._last_step = first_step, last_step
         self._steps_per_epoch, self._batch_size = steps_per_epoch, batch_size
+        # Events of an epoch that is trained once more are taken back.
         self._writer = tensorboardX.SummaryWriter(
             str(workdir / "tensorboard"), purge_step=first_step // steps_per_epoch + 1
         )
@@ -50,69 +50,85 @@ class Report:
             initial=first_step,
             total=last_step,
             unit="step",
-            smoothing=0.05,
             dynamic_ncols=True,
             disable=not sys.stderr.isatty(),
         )
-        self._started = self._line_time = time.perf_counter()
-        self._start_epoch(first_step)
+        self._in_flight: collections.deque[tuple[int, Mapping[str, Array]]] = collections.deque()
+        self._step = first_step
+        self._run_time = self._line_time = time.perf_counter()
+        self._begin_epoch()
 
     def __enter__(self) -> "Report":
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, exception: object, *_: object) -> None:
+        if exception is None:
+            self._fetch(0)
+            if self._step > self._epoch_step:
+                self._step_line()
         self._bar.close()
         self._writer.close()
 
-    def _start_epoch(self, step: int) -> None:
-        self._epoch_step = self._step = step
-        self._epoch_time = self._step_time = time.perf_counter()
-        self._waited = 0.0
-        self._sums: dict[str, float] = defaultdict(float)
+    def _begin_epoch(self) -> None:
+        self._epoch_step = self._step
+        # Unknown until the first batch is asked for: what is done between epochs is not counted.
+        self._epoch_time: float | None = None
+        self._step_time = self._waited = 0.0
+        self._sums: dict[str, float] = collections.defaultdict(float)
 
-    def waited(self, seconds: float) -> None:
-        """Counts time in which the loop waited for data."""
-        self._waited += seconds
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Counts the time within as waiting for data."""
+        asked = time.perf_counter()
+        if self._epoch_time is None:
+            self._epoch_time = asked
+        yield
+        self._waited += time.perf_counter() - asked
 
-    def step(self, step: int, metrics: Mapping[str, np.ndarray]) -> None:
-        """Counts the metrics of a finished step.
+    def step(self, step: int, metrics: Mapping[str, Float[Array, ""]]) -> None:
+        """Counts a step's metrics, when the devices have computed them.
 
         Args:
-            step: how many steps are done now.
-            metrics: scalars by name.
+            step: how many steps are done with this one.
+            metrics: scalars by name, on the devices; they are fetched a few steps later.
         """
-        self._step, self._step_time = step, time.perf_counter()
-        for name, value in metrics.items():
-            self._sums[name] += float(value)
-        self._bar.update()
-        if self._bar.disable and time.perf_counter() - self._line_time > _LINE_PERIOD:
-            self._line("")
+        self._in_flight.append((step, metrics))
+        self._fetch(_STEPS_IN_FLIGHT)
+
+    def _fetch(self, leave: int) -> None:
+        while len(self._in_flight) > leave:
+            self._step, metrics = self._in_flight.popleft()
+            for name, value in jax.device_get(metrics).items():
+                self._sums[name] += float(value)
+            self._step_time = time.perf_counter()
+            self._bar.update()
+            if self._bar.disable and self._step_time - self._line_time > _LINE_PERIOD:
+                self._step_line()
+
+    def _step_line(self) -> None:
+        self._line(f"epoch {self._step // self._steps_per_epoch + 1} (step {self._step})")
 
     def epoch(self, epoch: int, scalars: Mapping[str, float]) -> None:
-        """Writes the epoch's means.
+        """Writes the means of the epoch that ends here.
 
         Args:
             epoch: how many epochs are done now.
-            scalars: what else was measured after the epoch, by name.
+            scalars: what else was measured, by name.
         """
-        steps, seconds = self._step - self._epoch_step, self._step_time - self._epoch_time
+        self._fetch(0)
         speed = {
-            "speed/images_per_second": steps * self._batch_size / seconds,
-            "speed/data_wait_share": self._waited / seconds,
+            "speed/images_per_second": self._images_per_second(),
+            "speed/data_wait_share": self._waited / self._epoch_seconds(),
         }
         for name, value in {**self._means(), **speed, **scalars}.items():
             self._writer.add_scalar(name, value, epoch)
         extra = "".join(f"  {name} {value:.4f}" for name, value in scalars.items())
         wait = f"  waited for data {speed['speed/data_wait_share']:.1%}"
-        self._line(extra + wait, epoch)
-        self._start_epoch(self._step)
-
-    def restart_clock(self) -> None:
-        """Leaves the time since the epoch's end out of the next epoch's speed."""
-        self._epoch_time = time.perf_counter()
+        self._line(f"epoch {epoch}", extra + wait)
+        self._begin_epoch()
 
     def pictures(
-        self, epoch: int, columns: Mapping[str, UInt8[np.ndarray, "n height width 3"]]
+        self, epoch: int, columns: Mapping[str, UInt8[np.ndarray, "count height width 3"]]
     ) -> None:
         """Writes a sheet of pictures to samples/ and TensorBoard.
 
@@ -125,29 +141,24 @@ class Report:
         self._writer.add_image("samples", np.asarray(sheet), epoch, dataformats="HWC")
         self._writer.flush()
 
+    def _epoch_seconds(self) -> float:
+        return self._step_time - (self._epoch_time or 0.0)
+
+    def _images_per_second(self) -> float:
+        return (self._step - self._epoch_step) * self._batch_size / self._epoch_seconds()
+
     def _means(self) -> dict[str, float]:
-        steps = max(1, self._step - self._epoch_step)
+        steps = self._step - self._epoch_step
         return {name: value / steps for name, value in self._sums.items()}
 
-    def _line(self, extra: str, epoch: int | None = None) -> None:
-        now = time.perf_counter()
-        means = self._means()
-        seconds_a_step = (now - self._started) / max(1, self._step - self._first_step)
+    def _line(self, place: str, extra: str = "") -> None:
+        self._line_time = time.perf_counter()
+        seconds_a_step = (self._line_time - self._run_time) / (self._step - self._first_step)
         left = tqdm.tqdm.format_interval(seconds_a_step * (self._last_step - self._step))
-        speed = (
-            (self._step - self._epoch_step)
-            * self._batch_size
-            / (self._step_time - self._epoch_time)
-        )
-        place = (
-            f"epoch {epoch}"
-            if epoch is not None
-            else f"epoch {self._step // self._steps_per_epoch + 1} (step {self._step})"
-        )
+        means = self._means()
         self._bar.write(
             f"{place} of {-(-self._last_step // self._steps_per_epoch)}"
-            f"  D {means.get('discriminator_loss', 0):.3f}  G {means.get('generator_loss', 0):.3f}"
-            f"{extra}  {speed:.1f} images/s  {left} left",
+            f"  D {means['discriminator_loss']:.3f}  G {means['generator_loss']:.3f}{extra}"
+            f"  {self._images_per_second():.1f} images/s  {left} left",
             file=sys.stderr,
         )
-        self._line_time = now

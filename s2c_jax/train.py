@@ -1,8 +1,7 @@
 """The training loop: data, step, log, sample, checkpoint."""
 
-import collections
+import contextlib
 import functools
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,8 @@ from s2c_jax.models import vgg16
 from s2c_jax.models.discriminator import Discriminator
 from s2c_jax.models.generator import Generator
 from s2c_jax.report import Report
-from s2c_jax.train_state import TrainState, create_train_state
+from s2c_jax.train_state import Optimizers, TrainState, create_train_state
 from s2c_jax.train_step import Augmentation, LossWeights, make_train_step, pmap_train_step
-
-# Steps that may be queued on the devices: enough to keep them busy, few enough that memory and the
-# progress shown do not run ahead.
-_STEPS_IN_FLIGHT = 2
 
 
 def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None:
@@ -52,15 +47,17 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
 
     generator = Generator(**config.generator)
     discriminator = Discriminator(config.discriminator.channels)
-    optimizer = optax.adam(
-        config.optimizer.learning_rate, config.optimizer.beta1, config.optimizer.beta2
+    last_step = config.num_epochs * steps_per_epoch
+    optimizers = Optimizers(
+        generator=_adam(config, last_step),
+        discriminator=_adam(config, last_step // config.discriminator.update_every),
     )
     init_key, step_key = jax.random.split(jax.random.key(config.seed))
     create: Callable[[Array], TrainState] = functools.partial(
         create_train_state,
         generator=generator,
         discriminator=discriminator,
-        optimizer=optimizer,
+        optimizers=optimizers,
         image_size=config.image_size,
     )
     # Runs once: unoptimised it takes a fifth of the time, nearly all of which is compilation.
@@ -74,7 +71,7 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
         make_train_step(
             generator,
             discriminator,
-            optimizer,
+            optimizers,
             key=step_key,
             weights=LossWeights(
                 config.loss.adversarial,
@@ -96,67 +93,58 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
         seed=config.seed,
         num_threads=config.dataset.num_threads,
     )
+    samples = input_pipeline.read_pairs(validation_source, range(config.validation.num_samples))
 
-    with checkpoint.open_manager(workdir, config.checkpoint.keep) as manager:
+    with (
+        contextlib.closing(batches),
+        checkpoint.open_manager(workdir, config.checkpoint.keep) as manager,
+    ):
         state = checkpoint.restore_latest(manager, state, batches)
         first_step = int(state.step)
-        last_step = config.num_epochs * steps_per_epoch
         if config.max_steps:
             last_step = min(last_step, config.max_steps)
-        with Report(
-            workdir,
-            first_step=first_step,
-            last_step=last_step,
-            steps_per_epoch=steps_per_epoch,
-            batch_size=config.batch_size,
-        ) as report:
-            in_flight: collections.deque[tuple[int, Any]] = collections.deque()
+        with Report(workdir, first_step, last_step, steps_per_epoch, config.batch_size) as report:
             for step in range(first_step + 1, last_step + 1):
-                asked = time.perf_counter()
-                batch = next(batches)
-                report.waited(time.perf_counter() - asked)
+                with report.waiting():
+                    batch = next(batches)
                 state, metrics = train_step(state, batch)
-                in_flight.append((step, metrics))
-                ends_epoch = step % steps_per_epoch == 0
-                while len(in_flight) > (0 if ends_epoch else _STEPS_IN_FLIGHT):
-                    done, metrics = in_flight.popleft()
-                    report.step(done, jax.device_get(metrics))
-                epoch = step // steps_per_epoch
-                if ends_epoch:
-                    _validate(config, epoch, report, generate, state.generator.variables,
-                              validation_source)  # fmt: skip
-                if step == last_step or (
-                    ends_epoch and epoch % config.checkpoint.every_epochs == 0
-                ):
+                report.step(step, metrics)
+                epoch, rest = divmod(step, steps_per_epoch)
+                if rest == 0:
+                    variables = state.generator.variables
+                    error = _mean_absolute_error(
+                        generate, variables, validation_source, config.validation.num_pairs
+                    )
+                    report.epoch(epoch, {"validation/mean_absolute_error": error})
+                    report.pictures(epoch, {
+                        "sketch": samples["sketch"],
+                        "coloured": generate(variables, samples["sketch"]),
+                        "truth": samples["color"],
+                    })  # fmt: skip
+                if step == last_step or (rest == 0 and epoch % config.checkpoint.every_epochs == 0):
                     checkpoint.save(manager, state, batches)
-                if ends_epoch:
-                    report.restart_clock()
 
 
-def _validate(
-    config: ml_collections.ConfigDict,
-    epoch: int,
-    report: Report,
-    generate: Callable[[PyTree, Pictures], Pictures],
-    variables: PyTree,
-    source: Any,
-) -> None:
-    """Measures the error on held-out pairs, and colours the first of them to be looked at."""
-    num_samples = min(config.validation.num_samples, len(source))
-    num_pairs = min(config.validation.num_pairs, len(source))
-    if num_samples:
-        pairs = input_pipeline.read_pairs(source, range(num_samples))
-        colored = generate(variables, pairs["sketch"])
-        report.pictures(
-            epoch, {"sketch": pairs["sketch"], "coloured": colored, "truth": pairs["color"]}
-        )
-    error = 0.0
-    for start in range(0, num_pairs, BATCH_SIZE):
-        pairs = input_pipeline.read_pairs(source, range(start, min(start + BATCH_SIZE, num_pairs)))
+def _adam(config: ml_collections.ConfigDict, updates: int) -> optax.GradientTransformation:
+    """Adam whose learning rate falls to 0 over the last of so many updates, if it is to."""
+    settings = config.optimizer
+    falling = round(settings.decay * updates)
+    rate = settings.learning_rate
+    schedule = optax.linear_schedule(rate, 0.0, falling, updates - falling) if falling else rate
+    return optax.adam(schedule, settings.beta1, settings.beta2)
+
+
+def _mean_absolute_error(
+    generate: Callable[[PyTree, Pictures], Pictures], variables: PyTree, source: Any, count: int
+) -> float:
+    """The mean of |y - G(x)|, pictures in [-1, 1], over the first `count` pairs of a source."""
+    count = min(count, len(source))
+    total = 0.0
+    for start in range(0, count, BATCH_SIZE):
+        pairs = input_pipeline.read_pairs(source, range(start, min(start + BATCH_SIZE, count)))
         difference = generate(variables, pairs["sketch"]).astype(np.float32) - pairs["color"]
-        error += float(np.abs(difference).mean(axis=(1, 2, 3)).sum()) / 127.5
-    scalars = {"validation/mean_absolute_error": error / num_pairs} if num_pairs else {}
-    report.epoch(epoch, scalars)
+        total += float(np.abs(difference).mean(axis=(1, 2, 3)).sum()) / 127.5
+    return total / count
 
 
 def _replicated() -> jax.sharding.NamedSharding:

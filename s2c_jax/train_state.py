@@ -1,6 +1,7 @@
 """Everything that training changes, in one pytree."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import flax.struct
 import jax
@@ -10,6 +11,13 @@ from jaxtyping import Array, PyTree
 
 from s2c_jax.models.discriminator import Discriminator
 from s2c_jax.models.generator import Generator
+
+
+class Optimizers(NamedTuple):
+    """The two networks' optimisers."""
+
+    generator: optax.GradientTransformation
+    discriminator: optax.GradientTransformation
 
 
 @flax.struct.dataclass
@@ -51,7 +59,7 @@ def create_train_state(
     key: Array,
     generator: Generator,
     discriminator: Discriminator,
-    optimizer: optax.GradientTransformation,
+    optimizers: Optimizers,
     image_size: int,
 ) -> TrainState:
     """Initialises both networks.
@@ -60,7 +68,7 @@ def create_train_state(
         key: where the initial weights come from.
         generator: the generator.
         discriminator: the discriminator.
-        optimizer: the optimiser of both.
+        optimizers: the networks' optimisers.
         image_size: the pictures' side in pixels.
 
     Returns:
@@ -69,7 +77,9 @@ def create_train_state(
     picture = jnp.zeros((1, image_size, image_size, 3))
     generator_key, discriminator_key = jax.random.split(key)
 
-    def network_state(variables: Mapping[str, PyTree]) -> NetworkState:
+    def network_state(
+        variables: Mapping[str, PyTree], optimizer: optax.GradientTransformation
+    ) -> NetworkState:
         return NetworkState(
             params=variables["params"],
             batch_stats=variables.get("batch_stats", {}),
@@ -78,8 +88,11 @@ def create_train_state(
 
     return TrainState(
         step=jnp.zeros((), jnp.int32),
-        generator=network_state(generator.init(generator_key, picture, train=False)),
+        generator=network_state(
+            generator.init(generator_key, picture, train=False), optimizers.generator
+        ),
         discriminator=network_state(
-            discriminator.init(discriminator_key, picture, picture, train=False)
+            discriminator.init(discriminator_key, picture, picture, train=False),
+            optimizers.discriminator,
         ),
     )

@@ -1,12 +1,17 @@
-"""What the tests share: eight devices, checked shapes and dtypes, and a data set of small drawings."""
+"""What the tests share: eight devices, checked shapes and dtypes, a data set of small drawings."""
 
 import os
+import tempfile
 
 # Before JAX starts: the multi-device tests need more than one device.
 os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
 )
 os.environ["JAX_PLATFORMS"] = "cpu"
+# Many tests start the same run: its programs are compiled once a session.
+_COMPILED = tempfile.TemporaryDirectory()
+os.environ["JAX_COMPILATION_CACHE_DIR"] = _COMPILED.name
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
 
 from jaxtyping import install_import_hook
 

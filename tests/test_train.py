@@ -5,6 +5,7 @@ import re
 
 import jax
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 from PIL import Image
 from tensorboardX.proto import event_pb2
@@ -16,7 +17,7 @@ from tests.conftest import NUM_DRAWINGS, assert_trees_equal, make_small_config
 
 
 def scalars(workdir):
-    """Reads TensorBoard's records: length (8 bytes), its checksum (4), the event, its checksum (4)."""
+    """Reads TensorBoard's records: length (8 bytes), checksum (4), the event, checksum (4)."""
     found = {}
     for file in sorted((workdir / "tensorboard").glob("events.*")):
         data = file.read_bytes()
@@ -30,9 +31,10 @@ def scalars(workdir):
 
 
 def saved_state(workdir, step):
-    manager = checkpoint.open_manager(workdir, keep=3)
-    with manager:
-        return manager.restore(step)["state"]
+    with checkpoint.open_manager(workdir, keep=3) as manager:
+        return manager.restore(
+            step, args=ocp.args.Composite(state=ocp.args.StandardRestore())
+        ).state
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +126,6 @@ def test_a_finished_run_started_again_does_nothing(finished, module_config):
 def test_the_last_checkpoints_are_kept(small_config, tmp_path, steps_per_epoch):
     small_config.num_epochs = 4
     small_config.checkpoint.keep = 2
-    small_config.validation.num_pairs = small_config.validation.num_samples = 0
     train_lib.train_and_evaluate(small_config, tmp_path)
     steps = sorted(int(p.name) for p in (tmp_path / "checkpoints").iterdir() if p.name.isdigit())
     assert steps == [3 * steps_per_epoch, 4 * steps_per_epoch]

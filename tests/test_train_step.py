@@ -11,7 +11,7 @@ from s2c_jax import losses
 from s2c_jax.augment import normalize
 from s2c_jax.models.discriminator import Discriminator
 from s2c_jax.models.generator import Generator
-from s2c_jax.train_state import create_train_state
+from s2c_jax.train_state import Optimizers, create_train_state
 from s2c_jax.train_step import Augmentation, LossWeights, make_train_step, pmap_train_step
 from tests.conftest import assert_trees_equal
 
@@ -19,7 +19,8 @@ SIZE, BATCH = 32, 8
 WEIGHTS = LossWeights(feature=0.0)
 GENERATOR = Generator(channels=(4, 8, 8), dropout_rate=0.0)
 DISCRIMINATOR = Discriminator(channels=(4, 8))
-OPTIMIZER = optax.adam(1e-3, 0.5)
+ADAM = Optimizers(optax.adam(1e-3, 0.5), optax.adam(1e-3, 0.5))
+DESCENT = Optimizers(optax.sgd(0.1), optax.sgd(0.1))
 
 
 def make_batch(devices=1):
@@ -29,14 +30,14 @@ def make_batch(devices=1):
 
 
 def new_state(seed=0):
-    return create_train_state(jax.random.key(seed), GENERATOR, DISCRIMINATOR, OPTIMIZER, SIZE)
+    return create_train_state(jax.random.key(seed), GENERATOR, DISCRIMINATOR, ADAM, SIZE)
 
 
-def compiled(devices=1, generator=GENERATOR, optimizer=OPTIMIZER, **settings):
+def compiled(devices=1, generator=GENERATOR, optimizers=ADAM, **settings):
     step = make_train_step(
         generator,
         DISCRIMINATOR,
-        optimizer,
+        optimizers,
         key=jax.random.key(7),
         **({"weights": WEIGHTS} | settings),
     )
@@ -82,8 +83,7 @@ def test_generator_is_updated_through_the_updated_discriminator():
 
     With plain gradient descent a parameter's change is its gradient, so that a small one counts.
     """
-    optimizer = optax.sgd(0.1)
-    before = create_train_state(jax.random.key(0), GENERATOR, DISCRIMINATOR, optimizer, SIZE)
+    before = create_train_state(jax.random.key(0), GENERATOR, DISCRIMINATOR, DESCENT, SIZE)
     before = before.replace(step=jnp.ones((), jnp.int32))
     sketch, color = (normalize(jnp.asarray(make_batch()[key][0])) for key in ("sketch", "color"))
 
@@ -118,7 +118,7 @@ def test_generator_is_updated_through_the_updated_discriminator():
 
     expected = jax.pmap(both_updates, axis_name="batch", devices=jax.devices()[:1])(jnp.zeros(1))
     new_d, new_g, value_d, value_g = jax.tree.map(lambda x: x[0], jax.device_get(expected))
-    state, metrics = compiled(optimizer=optimizer)(before, make_batch())
+    state, metrics = compiled(optimizers=DESCENT)(before, make_batch())
     np.testing.assert_allclose(metrics["discriminator_loss"], value_d, rtol=1e-5)
     np.testing.assert_allclose(metrics["generator_loss"], value_g, rtol=1e-5)
     assert_trees_equal(state.discriminator.params, new_d, rtol=1e-4, atol=1e-6)
@@ -133,9 +133,7 @@ def test_one_generator_forward_serves_both_updates():
             calls.append(context.module)
         return call(*args, **kwargs)
 
-    step = make_train_step(
-        GENERATOR, DISCRIMINATOR, OPTIMIZER, key=jax.random.key(0), weights=WEIGHTS
-    )
+    step = make_train_step(GENERATOR, DISCRIMINATOR, ADAM, key=jax.random.key(0), weights=WEIGHTS)
     state, batch = jax.eval_shape(new_state), make_batch()
     with nn.intercept_methods(count):
         jax.eval_shape(pmap_train_step(step, jax.devices()[:1]), state, batch)
@@ -152,11 +150,10 @@ def test_total_is_the_weighted_sum_of_the_parts(step):
 
 def test_eight_devices_train_like_one():
     augmentation = Augmentation(mirror=True, jitter=0.1)
-    optimizer = optax.sgd(1e-3)
     states = {}
     for devices in (1, 8):
-        step = compiled(devices, optimizer=optimizer, augmentation=augmentation)
-        state = create_train_state(jax.random.key(0), GENERATOR, DISCRIMINATOR, optimizer, SIZE)
+        step = compiled(devices, optimizers=DESCENT, augmentation=augmentation)
+        state = create_train_state(jax.random.key(0), GENERATOR, DISCRIMINATOR, DESCENT, SIZE)
         for _ in range(4):
             state, _ = step(state, make_batch(devices))
         states[devices] = jax.device_get(state)

@@ -1,0 +1,187 @@
+"""Colouring files: every size and mode, one bad file among good ones, nothing overwritten."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from s2c_jax import checkpoint, colorize, images
+from s2c_jax import config as config_lib
+from s2c_jax.errors import UserError
+from s2c_jax.models.generator import Generator
+from s2c_jax.train import train_and_evaluate
+from tests.conftest import make_small_config
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory, data_dir):
+    config = make_small_config(data_dir)
+    config.num_epochs = 1
+    path = tmp_path_factory.mktemp("run")
+    train_and_evaluate(config, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def colorizer(workdir):
+    return colorize.Colorizer(workdir)
+
+
+def sketch(width=40, height=30, seed=0):
+    noise = np.random.default_rng(seed).integers(0, 2, (height, width), np.uint8) * 255
+    return Image.fromarray(noise).convert("RGB")
+
+
+def run(arguments, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        colorize.main([str(argument) for argument in arguments])
+    return exit_.value.code, capsys.readouterr()
+
+
+def test_the_checkpoints_generator_is_what_colours(workdir, colorizer):
+    """The same picture as the network applied by hand to the checkpoint's parameters."""
+    config = config_lib.load(workdir / "config.json")
+    generator = Generator(**config.generator)
+    shapes = jax.eval_shape(
+        lambda: generator.init(jax.random.key(0), jnp.zeros((1, 64, 64, 3)), train=False)
+    )
+    _, variables = checkpoint.restore_generator(workdir, shapes)
+    square = sketch(64, 64)
+    variables = jax.tree.map(jnp.asarray, variables)
+    x = jnp.asarray(square, jnp.float32)[None] / 127.5 - 1
+    y = generator.apply(variables, x, train=False)[0]
+    expected = np.round((np.asarray(y) + 1) * 127.5)
+    (actual,) = colorizer([square])
+    np.testing.assert_allclose(np.asarray(actual, np.float32), expected, atol=1)
+    assert expected.std() > 0
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (64, 64), (65, 63), (640, 200)])
+def test_a_picture_comes_back_in_its_size(colorizer, size):
+    (color,) = colorizer([sketch(*size)])
+    assert color.size == size
+    assert color.mode == "RGB"
+
+
+def test_largest_picture_is_coloured(colorizer):
+    (color,) = colorizer([Image.new("RGB", (4096, 4096), "white")])
+    assert color.size == (4096, 4096)
+
+
+def test_a_sketchs_picture_does_not_depend_on_its_company(colorizer):
+    sketches = [sketch(seed=i) for i in range(colorize.BATCH_SIZE + 3)]
+    together = colorizer(sketches)
+    for i in (0, 5, len(sketches) - 1):
+        (alone,) = colorizer([sketches[i]])
+        np.testing.assert_array_equal(np.asarray(alone), np.asarray(together[i]))
+
+
+def test_nothing_gives_nothing(colorizer):
+    assert colorizer([]) == []
+
+
+def test_files_and_folders_are_coloured(workdir, tmp_path, capsys):
+    (tmp_path / "in/deep").mkdir(parents=True)
+    sketch().save(tmp_path / "one.jpg")
+    sketch().convert("L").save(tmp_path / "in/two.webp")
+    sketch().convert("LA").save(tmp_path / "in/deep/three.png")
+    (tmp_path / "in/notes.txt").write_text("no picture")
+    code, output = run(
+        ["--workdir", workdir, tmp_path / "one.jpg", tmp_path / "in", "--output", tmp_path / "out"],
+        capsys,
+    )
+    assert code == 0
+    written = sorted(p.relative_to(tmp_path / "out") for p in (tmp_path / "out").rglob("*.png"))
+    assert [str(p) for p in written] == ["deep/three.png", "one.png", "two.png"]
+    for path in written:
+        assert str(tmp_path / "out" / path) in output.out
+        assert Image.open(tmp_path / "out" / path).size == (40, 30)
+    assert "3 coloured, 0 failed" in output.out
+    assert "images/s" in output.out
+
+
+def test_a_single_sketch_may_name_its_output(workdir, tmp_path, capsys):
+    sketch().save(tmp_path / "one.png")
+    code, _ = run(
+        ["--workdir", workdir, tmp_path / "one.png", "--output", tmp_path / "colored.png"], capsys
+    )
+    assert code == 0
+    assert Image.open(tmp_path / "colored.png").size == (40, 30)
+
+
+def test_bad_files_are_named_and_the_rest_is_coloured(workdir, tmp_path, capsys):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    sketch().save(folder / "good.png")
+    sketch().save(folder / "same.png")
+    sketch().save(folder / "same.jpg")
+    (folder / "text.png").write_text("no picture")
+    (folder / "half.png").write_bytes((folder / "good.png").read_bytes()[:200])
+    code, output = run(
+        ["--workdir", workdir, folder, tmp_path / "none.png", "--output", tmp_path / "out"], capsys
+    )
+    assert code == 1
+    assert "2 coloured, 4 failed" in output.out
+    errors = output.err.splitlines()
+    assert len(errors) == 4
+    for name in ("text.png: not a PNG", "half.png: cannot", "none.png: does not exist", "same.png"):
+        assert sum(name in error for error in errors) == 1
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"good.png", "same.png"}
+
+
+def test_an_existing_output_is_kept_unless_told_otherwise(workdir, tmp_path, capsys):
+    sketch().save(tmp_path / "one.png")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "one.png").write_text("mine")
+    command = ["--workdir", workdir, tmp_path / "one.png", "--output", out]
+    code, output = run(command, capsys)
+    assert code == 1
+    assert "exists already; --overwrite replaces it" in output.err
+    assert (out / "one.png").read_text() == "mine"
+    code, _ = run([*command, "--overwrite"], capsys)
+    assert code == 0
+    assert Image.open(out / "one.png").size == (40, 30)
+
+
+def test_a_sketch_is_never_written_over_by_its_own_output(workdir, tmp_path, capsys):
+    sketch().save(tmp_path / "one.png")
+    before = (tmp_path / "one.png").read_bytes()
+    code, output = run(
+        ["--workdir", workdir, tmp_path / "one.png", "--output", tmp_path, "--overwrite"], capsys
+    )
+    assert code == 1
+    assert "is the sketch itself" in output.err
+    assert (tmp_path / "one.png").read_bytes() == before
+
+
+def test_held_out_sketches_are_laid_out_beside_the_truth(workdir, tmp_path, capsys):
+    code, output = run(
+        ["--workdir", workdir, "--held_out", "3", "--output", tmp_path / "out"], capsys
+    )
+    assert code == 0
+    assert output.out.splitlines()[-1].endswith(str(tmp_path / "out" / "sheet.png"))
+    assert len(list((tmp_path / "out").glob("*.png"))) == 4
+    assert images.read(tmp_path / "out" / "sheet.png").width > 3 * 128
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--workdir", "{tmp}/none"], "config.json does not exist"),
+        (["--workdir", "{run}", "--step", "7"], "has no checkpoint 7; it has"),
+    ],
+)
+def test_a_run_that_is_not_there_is_named(workdir, tmp_path, capsys, arguments, message):
+    arguments = [argument.format(tmp=tmp_path, run=workdir) for argument in arguments]
+    code, _ = run([*arguments, "x.png", "--output", tmp_path / "out"], capsys)
+    assert message in str(code)
+    assert "\n" not in str(code)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_without_a_checkpoint_is_named(workdir, tmp_path):
+    (tmp_path / "config.json").write_bytes((workdir / "config.json").read_bytes())
+    with pytest.raises(UserError, match="holds no checkpoint"):
+        colorize.Colorizer(tmp_path)
