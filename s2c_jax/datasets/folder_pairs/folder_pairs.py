@@ -1,0 +1,80 @@
+"""TFDS builder of one's own pairs: a folder of sketches beside a folder of colour pictures."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import tensorflow_datasets as tfds
+
+from s2c_jax import images
+from s2c_jax.datasets import pairs
+from s2c_jax.errors import UserError
+
+
+class FolderPairs(pairs.PairsBuilder):
+    """The pairs sketch/NAME and color/NAME of TFDS's manual_dir, PNG, JPEG or WebP."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First version."}  # noqa: RUF012
+    MANUAL_DOWNLOAD_INSTRUCTIONS = (
+        "Put your pictures into two folders, sketch/ and color/, and name a sketch and its colour "
+        "picture alike; --manual_dir is the folder that holds the two."
+    )
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return self.pairs_info(description=f"Your own pairs. {self.MANUAL_DOWNLOAD_INSTRUCTIONS}")
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
+        found = find_pairs(Path(dl_manager.manual_dir))
+        return {
+            "train": self._generate_examples(
+                {name: pair for name, pair in found.items() if not pairs.is_validation(name)}
+            ),
+            "validation": self._generate_examples(
+                {name: pair for name, pair in found.items() if pairs.is_validation(name)}
+            ),
+        }
+
+    def _generate_examples(
+        self, found: dict[str, tuple[Path, Path]]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        size = self.builder_config.size
+        for name, (sketch_path, color_path) in found.items():
+            sketch, color = images.read(sketch_path), images.read(color_path)
+            if sketch.size != color.size:
+                raise UserError(
+                    f"{sketch_path} has {sketch.width}x{sketch.height} pixels, "
+                    f"{color_path} {color.width}x{color.height}: make them the same"
+                )
+            yield (
+                name,
+                pairs.example(
+                    name,
+                    sketch=images.fit_square(sketch, size),
+                    color=images.fit_square(color, size),
+                ),
+            )
+
+
+def find_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
+    """Returns the paths of sketch and colour picture by name.
+
+    Raises:
+        UserError: a folder is missing, a picture has no partner, or a split would be empty.
+    """
+    found: list[dict[str, Path]] = []
+    for kind in ("sketch", "color"):
+        if not (folder / kind).is_dir():
+            raise UserError(f"there is no folder {folder / kind}")
+        paths = sorted((folder / kind).iterdir())
+        found.append({p.stem: p for p in paths if p.suffix.lower() in images.SUFFIXES})
+    sketches, colors = found
+    for name in sorted(sketches.keys() ^ colors.keys()):
+        has, lacks = ("sketch", "color") if name in sketches else ("color", "sketch")
+        raise UserError(f"{folder / has} has a picture {name!r}, {folder / lacks} has none")
+    held_out = sum(map(pairs.is_validation, sketches))
+    if not 0 < held_out < len(sketches):
+        raise UserError(
+            f"{folder} holds {len(sketches)} pairs, too few to hold a tenth out: add some"
+        )
+    return {name: (sketches[name], colors[name]) for name in sketches}

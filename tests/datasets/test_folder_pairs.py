@@ -1,0 +1,82 @@
+"""One's own pairs: prepared as they are, and every mistake named."""
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from PIL import Image
+
+from s2c_jax.datasets.__main__ import main
+
+NAMES = [f"drawing {i}" for i in range(40)]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for kind, color in (("sketch", "black"), ("color", "red")):
+        (tmp_path / kind).mkdir()
+        for i, name in enumerate(NAMES):
+            suffix = (".png", ".webp")[i % 2]
+            Image.new("RGB", (100, 50), color).save(tmp_path / kind / f"{name}{suffix}")
+    (tmp_path / "sketch" / "notes.txt").write_text("not a picture")
+    return tmp_path
+
+
+def failure(capsys, *arguments):
+    with pytest.raises(SystemExit) as exit_:
+        main([str(argument) for argument in arguments])
+    message = str(exit_.value.code)
+    assert message.startswith("s2c_jax: ")
+    assert "\n" not in message
+    return message
+
+
+def test_pairs_are_fitted_to_the_size_on_white(folder, capsys):
+    data_dir = folder / "data"
+    arguments = ["folder_pairs/64", "--data_dir", str(data_dir), "--manual_dir", str(folder)]
+    main(arguments)
+    assert "pairs in" in capsys.readouterr().out
+    builder = tfds.builder("folder_pairs/64", data_dir=data_dir)
+    found = [
+        example for split in ("train", "validation") for example in builder.as_data_source(split)
+    ]
+    assert sorted(example["id"].decode() for example in found) == sorted(NAMES)
+    for example in found:
+        assert example["sketch"].shape == (64, 64, 3)
+        assert (example["color"][:16] == 255).all()
+        np.testing.assert_allclose(example["color"][32, 32], [255, 0, 0], atol=3)
+        np.testing.assert_allclose(example["sketch"][32, 32], [0, 0, 0], atol=3)
+    # A second time it is there already, whatever has become of the files.
+    main(arguments[:-2])
+
+
+def test_mistakes_are_named(folder, capsys):
+    command = ["folder_pairs/64", "--data_dir", folder / "data"]
+    assert "needs --manual_dir" in failure(capsys, *command)
+    assert "there is no folder" in failure(capsys, *command, "--manual_dir", folder / "sketch")
+    (folder / "sketch" / "lonely.png").write_bytes(b"")
+    assert "has a picture 'lonely'" in failure(capsys, *command, "--manual_dir", folder)
+    (folder / "color" / "lonely.png").write_bytes(b"")
+    assert "lonely.png: not a PNG" in failure(capsys, *command, "--manual_dir", folder)
+    for kind, size in (("sketch", 8), ("color", 9)):
+        Image.new("RGB", (size, size)).save(folder / kind / "lonely.png")
+    message = failure(capsys, *command, "--manual_dir", folder)
+    assert "lonely.png has 8x8 pixels" in message
+    assert "lonely.png 9x9: make them the same" in message
+
+
+def test_too_few_pairs_are_named(tmp_path, capsys):
+    for kind in ("sketch", "color"):
+        (tmp_path / kind).mkdir()
+        Image.new("RGB", (8, 8)).save(tmp_path / kind / "one.png")
+    message = failure(
+        capsys, "folder_pairs/64", "--data_dir", tmp_path / "data", "--manual_dir", tmp_path
+    )
+    assert "1 pairs, too few" in message
+
+
+def test_a_data_dir_that_cannot_be_written_is_named(folder, capsys):
+    (folder / "file").write_text("")
+    message = failure(
+        capsys, "folder_pairs/64", "--data_dir", folder / "file" / "x", "--manual_dir", folder
+    )
+    assert "take another --data_dir" in message
