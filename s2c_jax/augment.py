@@ -4,17 +4,22 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, UInt8
 
-Pictures = Float[Array, "batch height width 3"]
 
-
-def normalize(pictures: UInt8[Array, "batch height width 3"]) -> Pictures:
+def normalize(
+    pictures: UInt8[Array, "batch height width 3"],
+) -> Float[Array, "batch height width 3"]:
     """Maps [0, 255] to float32 in [-1, 1], the range of the generator's tanh."""
     return pictures.astype(jnp.float32) / 127.5 - 1
 
 
 def augment(
-    keys: Key[Array, " batch"], sketch: Pictures, color: Pictures, *, mirror: bool, jitter: float
-) -> tuple[Pictures, Pictures]:
+    keys: Key[Array, " batch"],
+    sketch: Float[Array, "batch height width 3"],
+    color: Float[Array, "batch height width 3"],
+    *,
+    mirror: bool,
+    jitter: float,
+) -> tuple[Float[Array, "batch height width 3"], Float[Array, "batch height width 3"]]:
     """Mirrors and crops pairs at random, the two pictures of a pair alike.
 
     Args:

@@ -1,5 +1,7 @@
 """Checkpoints: both networks, their optimisers and the position in the data, by Orbax."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,8 @@ from orbax.checkpoint.checkpoint_managers import preservation_policy
 from s2c_jax.errors import UserError
 from s2c_jax.train_state import TrainState
 
-_STATE, _DATA = "state", "data"
 
-
-def open_manager(workdir: Path, keep: int | None = None) -> ocp.CheckpointManager:
+def open_manager(workdir: Path, keep: int) -> ocp.CheckpointManager:
     """Opens `workdir`/checkpoints for writing, one folder a step, the last `keep` kept.
 
     Close it (or use it in a `with`), or the last save may be left unfinished.
@@ -27,57 +27,68 @@ def open_manager(workdir: Path, keep: int | None = None) -> ocp.CheckpointManage
             enable_async_checkpointing=True,
             cleanup_tmp_directories=True,
         ),
-        item_names=(_STATE, _DATA),
+        item_names=("state", "data", "num_pairs"),
     )
 
 
-def save(manager: ocp.CheckpointManager, state: TrainState, batches: Any) -> None:
+def save(manager: ocp.CheckpointManager, state: TrainState, batches: Any, num_pairs: int) -> None:
     """Saves at the state's step; returns when the state is copied, writing goes on behind.
 
     Args:
         manager: from `open_manager`.
         state: what to save; it may be donated as soon as this returns.
         batches: the iterator of the training data, a Grain iterator.
+        num_pairs: how many pairs the training data has; a position in it means nothing in another.
     """
     manager.save(
         int(state.step),
         args=ocp.args.Composite(
-            **{
-                _STATE: ocp.args.StandardSave(state),
-                _DATA: grain.checkpoint.CheckpointSave(batches),
-            }
+            state=ocp.args.StandardSave(state),
+            data=grain.checkpoint.CheckpointSave(batches),
+            num_pairs=ocp.args.JsonSave(num_pairs),
         ),
     )
 
 
-def restore_latest(manager: ocp.CheckpointManager, state: TrainState, batches: Any) -> TrainState:
+def restore_latest(
+    manager: ocp.CheckpointManager, state: TrainState, batches: Any, num_pairs: int
+) -> TrainState:
     """Returns the last checkpoint's state and moves `batches` to its position.
 
     Args:
         manager: from `open_manager`; if it has no checkpoint, `state` is returned as it is.
         state: a state of the same shapes, as it lies on the devices.
         batches: the iterator of the training data.
+        num_pairs: how many pairs the training data has.
+
+    Raises:
+        UserError: the checkpoint cannot be read, or is of other data.
     """
     step = manager.latest_step()
     if step is None:
         return state
     shapes = jax.tree.map(ocp.tree.to_shape_dtype_struct, state)
-    restored = manager.restore(
-        step,
-        args=ocp.args.Composite(
-            **{
-                _STATE: ocp.args.StandardRestore(shapes),
-                _DATA: grain.checkpoint.CheckpointRestore(batches),
-            }
-        ),
-    )
-    return restored[_STATE]
+    with _readable(Path(manager.directory) / str(step)):
+        restored = manager.restore(
+            step,
+            args=ocp.args.Composite(
+                state=ocp.args.StandardRestore(shapes),
+                data=grain.checkpoint.CheckpointRestore(batches),
+                num_pairs=ocp.args.JsonRestore(),
+            ),
+        )
+    if restored.num_pairs != num_pairs:
+        raise UserError(
+            f"the run was trained on {restored.num_pairs} pairs and the data set has {num_pairs} "
+            "now: take another --workdir, or that data"
+        )
+    return restored.state
 
 
-def has_checkpoint(workdir: Path) -> bool:
-    """Whether a finished checkpoint lies in `workdir`."""
-    folder = workdir / "checkpoints"
-    return folder.is_dir() and bool(ocp.utils.checkpoint_steps(folder.absolute()))
+def steps(workdir: Path) -> list[int]:
+    """Returns the steps of the finished checkpoints in `workdir`, rising."""
+    folder = workdir.absolute() / "checkpoints"
+    return sorted(ocp.utils.checkpoint_steps(folder)) if folder.is_dir() else []
 
 
 def restore_generator(
@@ -94,20 +105,20 @@ def restore_generator(
         The step and the variables.
 
     Raises:
-        UserError: there is no such checkpoint.
+        UserError: there is no such checkpoint, or it cannot be read.
     """
-    folder = (workdir / "checkpoints").absolute()
-    steps = sorted(ocp.utils.checkpoint_steps(folder)) if folder.is_dir() else []
-    if not steps:
+    found = steps(workdir)
+    if not found:
         raise UserError(f"{workdir} holds no checkpoint: has its first epoch ended?")
     if step is None:
-        step = steps[-1]
-    elif step not in steps:
-        raise UserError(f"{workdir} has no checkpoint {step}; it has {', '.join(map(str, steps))}")
-    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
-        wanted = {"generator": variables}
+        step = found[-1]
+    elif step not in found:
+        raise UserError(f"{workdir} has no checkpoint {step}; it has {', '.join(map(str, found))}")
+    folder = workdir.absolute() / "checkpoints" / str(step)
+    wanted = {"generator": variables}
+    with _readable(folder), ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
         restored = checkpointer.restore(
-            folder / str(step) / _STATE,
+            folder / "state",
             args=ocp.args.PyTreeRestore(
                 wanted,
                 restore_args=ocp.checkpoint_utils.construct_restore_args(wanted),
@@ -115,3 +126,12 @@ def restore_generator(
             ),
         )
     return step, restored["generator"]
+
+
+@contextlib.contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"the checkpoint {folder} cannot be read ({reason})") from error

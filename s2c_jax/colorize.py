@@ -5,6 +5,7 @@ python -m s2c_jax.colorize --workdir runs/openmoji --held_out 24 --output colore
 """
 
 import argparse
+import io
 import itertools
 import sys
 import time
@@ -89,43 +90,47 @@ class Job(NamedTuple):
     output: Path
 
 
-def find_jobs(sketches: Iterable[Path], output: Path) -> Iterator[Job | UserError]:
+def find_jobs(sketches: Iterable[Path], output: Path) -> list[Job | UserError]:
     """Finds the sketches to colour and names their outputs.
 
     Args:
         sketches: files, and folders that are searched with their subfolders.
-        output: a folder, which gets NAME.png for each file and a folder's own structure below it;
-            or a file ending in .png if `sketches` is one file.
+        output: a folder, which gets NAME.png for each file, below it a folder's own structure; or
+            a file ending in .png if `sketches` is one file. Pictures in it are no sketches.
 
-    Yields:
-        Jobs, and an error for each sketch that does not exist or whose output another one has.
+    Returns:
+        Jobs, and an error for each sketch that is not there or whose output would replace a
+        sketch or another one's output.
     """
     sketches = list(sketches)
-    single = len(sketches) == 1 and output.suffix.lower() == ".png" and not sketches[0].is_dir()
-    taken: dict[Path, Path] = {}
+    single = len(sketches) == 1 and output.suffix.lower() == ".png" and not output.is_dir()
+    jobs: list[Job | UserError] = []
     for given in sketches:
-        if given.is_dir():
-            files = sorted(
-                path for path in given.rglob("*") if path.suffix.lower() in images.SUFFIXES
-            )
-            root = given
-            if not files:
-                yield UserError(f"{given}: holds no {', '.join(images.SUFFIXES)} files")
-        elif given.exists():
-            files, root = [given], given.parent
-        else:
-            yield UserError(f"{given}: does not exist")
+        if not given.is_dir():
+            target = output if single else output / given.with_suffix(".png").name
+            jobs.append(Job(given, target) if given.exists() else UserError(f"{given}: not there"))
             continue
-        for file in files:
-            target = output if single else output / file.relative_to(root).with_suffix(".png")
-            if target in taken:
-                yield UserError(f"{file}: its output {target} is that of {taken[target]}")
-                continue
-            if target.exists() and target.samefile(file):
-                yield UserError(f"{file}: is the sketch itself; take another --output")
-                continue
-            taken[target] = file
-            yield Job(file, target)
+        found = [
+            Job(path, output / path.relative_to(given).with_suffix(".png"))
+            for path in sorted(given.rglob("*"))
+            if path.suffix.lower() in images.SUFFIXES
+            and not path.is_dir()
+            and (output == given or not path.is_relative_to(output))
+        ]
+        jobs += found or [UserError(f"{given}: holds no {', '.join(images.SUFFIXES)} files")]
+
+    inputs = {job.sketch.resolve() for job in jobs if isinstance(job, Job)}
+    taken: dict[Path, Path] = {}
+    for i, job in enumerate(jobs):
+        if isinstance(job, UserError):
+            continue
+        if job.output.resolve() in inputs:
+            jobs[i] = UserError(f"{job.sketch}: its output {job.output} is a sketch")
+        elif job.output in taken:
+            jobs[i] = UserError(f"{job.sketch}: its output is that of {taken[job.output]}")
+        else:
+            taken[job.output] = job.sketch
+    return jobs
 
 
 def colorize_files(
@@ -167,7 +172,7 @@ def colorize_files(
                 job.output.parent.mkdir(parents=True, exist_ok=True)
                 images.write_png(color, job.output)
             except OSError as error:
-                fail(UserError(f"{job.output}: cannot be written ({error.strerror})"))
+                fail(UserError(f"{job.output}: cannot be written ({error.strerror or error})"))
                 continue
             print(job.output)
             written += 1
@@ -185,36 +190,40 @@ def colorize_held_out(
         colorizer: the loaded generator.
         workdir: its run's.
         count: how many pairs.
-        output: a folder, which gets ID.png for each pair and sheet.png.
-        overwrite: whether an existing sheet.png and its pictures are replaced.
+        output: a folder, which gets held_out_0001.png and so on, and sheet.png.
+        overwrite: whether existing files are replaced.
 
     Raises:
         UserError: the data is not there, or the folder cannot be written.
     """
-    # The data's libraries are not needed to colour files.
+    # TFDS is not needed to colour files.
     from s2c_jax import input_pipeline
 
     config = config_lib.load(workdir / "config.json")
     source = input_pipeline.open_split(
         config.dataset.name, config.image_size, "validation", config.dataset.data_dir
     )
-    file = output / "sheet.png"
-    if file.exists() and not overwrite:
-        raise UserError(f"{file}: exists already; --overwrite replaces it")
-    examples = range(min(count, len(source)))
-    pairs = input_pipeline.read_pairs(source, examples)
+    pairs = input_pipeline.read_pairs(source, range(count))
     colored = colorizer.colorize_squares(pairs["sketch"])
-    sheet = images.sheet(
+    pictures = {
+        output / f"held_out_{i + 1:04d}.png": Image.fromarray(color)
+        for i, color in enumerate(colored)
+    }
+    file = output / "sheet.png"
+    pictures[file] = images.sheet(
         [pairs["sketch"], colored, pairs["color"]], ["sketch", "coloured", "truth"]
     )
+    for path in pictures:
+        if path.exists() and not overwrite:
+            raise UserError(f"{path}: exists already; --overwrite replaces it")
     try:
         output.mkdir(parents=True, exist_ok=True)
-        for i in examples:
-            name = source[i]["id"].decode()
-            images.write_png(Image.fromarray(colored[i]), output / f"{name}.png")
-        images.write_png(sheet, file)
+        for path, picture in pictures.items():
+            images.write_png(picture, path)
     except OSError as error:
-        raise UserError(f"--output {output} cannot be written ({error.strerror})") from None
+        raise UserError(
+            f"--output {output} cannot be written ({error.strerror or error})"
+        ) from None
     print(f"{len(colored)} held-out drawings, sketch | coloured | truth: {file}")
 
 
@@ -236,8 +245,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
                         help="colour the first N validation pairs of the run's data set instead, "
                         "beside the truth")  # fmt: skip
     flags = parser.parse_args(arguments)
-    if bool(flags.sketches) == (flags.held_out > 0):
+    if flags.held_out < 0 or bool(flags.sketches) == bool(flags.held_out):
         parser.error("give either sketches or --held_out N")
+    # A file's name may be bytes that no text is.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     failed = 0
     try:
         colorizer = Colorizer(flags.workdir, flags.step)
@@ -247,7 +260,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 colorizer, flags.workdir, flags.held_out, flags.output, flags.overwrite
             )
         else:
-            jobs = find_jobs(flags.sketches, flags.output)
+            try:
+                jobs = find_jobs(flags.sketches, flags.output)
+            except OSError as error:
+                raise UserError(f"{error.filename}: {error.strerror}") from None
             _, failed = colorize_files(colorizer, jobs, flags.overwrite)
     except UserError as error:
         sys.exit(f"s2c_jax: {error}")

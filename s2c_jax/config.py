@@ -5,17 +5,19 @@
 
 import difflib
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import ml_collections
 
+from s2c_jax import files
 from s2c_jax.errors import UserError
 
 # What a run may change between one start and the next without becoming another run.
 _CHANGEABLE = (
     "num_epochs", "max_steps", "dataset.data_dir", "dataset.num_threads", "validation.",
-    "checkpoint.",
+    "checkpoint.", "loss.feature_weights",
 )  # fmt: skip
 
 
@@ -78,8 +80,6 @@ def default_config() -> ml_collections.ConfigDict:
     optimizer.learning_rate = 0.0002
     optimizer.beta1 = 0.5
     optimizer.beta2 = 0.999
-    # The share of the run, at its end, over which the learning rate falls linearly to 0.
-    optimizer.decay = 0.0
 
     config.validation = validation = ml_collections.ConfigDict()
     # Validation sketches that are coloured after every epoch to be looked at.
@@ -130,16 +130,21 @@ def validate(config: ml_collections.ConfigDict, num_devices: int) -> None:
         if not condition:
             raise UserError(f"config.{key} is {given[key]!r}: {what}")
 
+    for key, value in given.items():
+        kind = type(expected[key])
+        fits = isinstance(value, (int, float) if kind is float else kind)
+        require(fits, key, f"it must be of type {kind.__name__}")
+        require(not isinstance(value, float) or math.isfinite(value), key, "it must be finite")
     for key in ("batch_size", "num_epochs", "image_size", "dataset.num_threads",
                 "discriminator.update_every", "validation.num_samples", "validation.num_pairs",
                 "checkpoint.every_epochs", "checkpoint.keep"):  # fmt: skip
         require(given[key] >= 1, key, "it must be at least 1")
-    for key in ("max_steps", "augmentation.jitter", "generator.dropout_layers", "loss.adversarial",
-                "loss.pixel", "loss.feature", "loss.total_variation"):  # fmt: skip
+    for key in ("seed", "max_steps", "augmentation.jitter", "generator.dropout_layers",
+                "loss.adversarial", "loss.pixel", "loss.feature",
+                "loss.total_variation"):  # fmt: skip
         require(given[key] >= 0, key, "it must not be negative")
     for key in ("generator.dropout_rate", "optimizer.beta1", "optimizer.beta2"):
         require(0 <= given[key] < 1, key, "it must lie in [0, 1)")
-    require(0 <= given["optimizer.decay"] <= 1, "optimizer.decay", "it must lie in [0, 1]")
     require(given["optimizer.learning_rate"] > 0, "optimizer.learning_rate", "it must be positive")
     require(0 < given["loss.real_label"] <= 1, "loss.real_label", "it must lie in (0, 1]")
     for key in ("generator.channels", "discriminator.channels"):
@@ -184,9 +189,7 @@ def validate(config: ml_collections.ConfigDict, num_devices: int) -> None:
 
 def save(config: ml_collections.ConfigDict, path: Path) -> None:
     """Writes the settings as JSON: the file is the old one or the new one, never half of it."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
-    partial.replace(path)
+    files.write_whole(path, (json.dumps(config.to_dict(), indent=2) + "\n").encode())
 
 
 def load(path: Path) -> ml_collections.ConfigDict:
@@ -198,8 +201,10 @@ def load(path: Path) -> ml_collections.ConfigDict:
     config = default_config()
     try:
         config.update(_with_tuples(json.loads(path.read_text())))
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist: is its folder the workdir of a run?") from None
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read ({error.strerror}): is its folder the workdir of a run?"
+        ) from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} does not hold a run's settings ({error})") from None
     return config

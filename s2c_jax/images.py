@@ -1,12 +1,14 @@
 """Pictures as files: read in any mode, fitted to the network's square, laid out on sheets."""
 
 import io
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
 
+from s2c_jax import files
 from s2c_jax.errors import UserError
 
 FORMATS = ("PNG", "JPEG", "WEBP")
@@ -26,12 +28,13 @@ def read(path: Path) -> Image.Image:
             `MAX_PIXELS` pixels (known from its header, before it is decoded).
     """
     try:
-        with Image.open(path, formats=FORMATS) as picture:
+        # Pillow warns of damage that it can live with, and of sizes that are refused right here.
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as picture:
             width, height = picture.size
             if width * height > MAX_PIXELS:
                 raise UserError(f"{path}: {width}x{height} pixels are more than 4096x4096")
             picture.load()
-            return _to_rgb(ImageOps.exif_transpose(picture))
+            return _to_rgb(_upright(picture))
     except UnidentifiedImageError:
         raise UserError(f"{path}: not a PNG, JPEG or WebP picture") from None
     except Image.DecompressionBombError:
@@ -40,10 +43,21 @@ def read(path: Path) -> Image.Image:
         raise UserError(f"{path}: cannot be read ({error})") from None
 
 
+def _upright(picture: Image.Image) -> Image.Image:
+    """Follows the camera's orientation; if that is damaged, Pillow may raise anything."""
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:
+        return picture
+
+
 def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I"):
         # 16-bit grey: Pillow's own conversion clips at 255 instead of scaling.
-        return Image.fromarray((np.asarray(picture) // 257).astype(np.uint8)).convert("RGB")
+        levels = np.asarray(picture)
+        if "transparency" in picture.info:
+            levels = np.where(levels == picture.info["transparency"], 65535, levels)
+        return Image.fromarray((levels // 257).astype(np.uint8)).convert("RGB")
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         paper = Image.new("RGBA", picture.size, (*WHITE, 255))
@@ -65,9 +79,7 @@ def encode_png(picture: Image.Image) -> bytes:
 
 def write_png(picture: Image.Image, path: Path) -> None:
     """Writes a PNG file whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(encode_png(picture))
-    partial.replace(path)
+    files.write_whole(path, encode_png(picture))
 
 
 def fit_square(picture: Image.Image, size: int) -> Image.Image:

@@ -36,12 +36,14 @@ def open_split(name: str, image_size: int, split: str, data_dir: str = "") -> An
         UserError: there is no such data set, it has no such size, or it has not been prepared.
     """
     try:
-        configs = list(tfds.builder_cls(name).builder_configs)
-    except tfds.core.DatasetNotFoundError:
+        configs = [config for config in tfds.builder_cls(name).builder_configs if config.isdigit()]
+    except (tfds.core.DatasetNotFoundError, ValueError):
+        configs = []
+    if not configs:
         raise UserError(
-            f"config.dataset.name is {name!r}: no such data set; there are "
+            f"config.dataset.name is {name!r}: no such data set of pairs; there are "
             + ", ".join(s2c_jax.datasets.NAMES)
-        ) from None
+        )
     if str(image_size) not in configs:
         raise UserError(
             f"config.image_size is {image_size}: {name} has {', '.join(configs)} pixels only"

@@ -23,6 +23,8 @@ def main(arguments: Sequence[str]) -> None:
     try:
         if arguments[1:]:
             raise UserError(f"what is {arguments[1]!r} for? A setting looks like --config.seed=1")
+        if not _WORKDIR.value:
+            raise UserError("--workdir names no folder")
         train_and_evaluate(_CONFIG.value, Path(str(_WORKDIR.value)))
     except UserError as error:
         sys.exit(f"s2c_jax: {error}")
@@ -32,8 +34,9 @@ def parse_flags(arguments: Sequence[str]) -> Sequence[str]:
     """Parses the command line; a mistake in it or in the config file is one line of text."""
     try:
         for argument in arguments[1:]:
-            if argument.startswith("--config."):
-                config_lib.require_key(argument.removeprefix("--config.").partition("=")[0])
+            flag = argument.lstrip("-").partition("=")[0]
+            if argument.startswith("-") and flag.startswith("config."):
+                config_lib.require_key(flag.removeprefix("config."))
         rest = flags.FLAGS(arguments)
         if not flags.FLAGS["verbosity"].present:
             # Orbax tells every step of a save, TFDS warns of a data set that is not there yet.
@@ -46,6 +49,8 @@ def parse_flags(arguments: Sequence[str]) -> Sequence[str]:
         sys.exit(f"s2c_jax: {error}")
     except OSError:
         sys.exit("s2c_jax: --config: there is no such file")
+    except (ImportError, SyntaxError) as error:
+        sys.exit(f"s2c_jax: --config: {error}")
     except (flags.Error, AttributeError, KeyError) as error:
         # absl reports a mistake in the config file with the traceback as text: its end says what.
         lines = str(error.args[0]).strip().splitlines()

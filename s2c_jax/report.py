@@ -106,7 +106,7 @@ class Report:
                 self._step_line()
 
     def _step_line(self) -> None:
-        self._line(f"epoch {self._step // self._steps_per_epoch + 1} (step {self._step})")
+        self._line(f"epoch {-(-self._step // self._steps_per_epoch)} (step {self._step})")
 
     def epoch(self, epoch: int, scalars: Mapping[str, float]) -> None:
         """Writes the means of the epoch that ends here.

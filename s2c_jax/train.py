@@ -20,7 +20,7 @@ from s2c_jax.models import vgg16
 from s2c_jax.models.discriminator import Discriminator
 from s2c_jax.models.generator import Generator
 from s2c_jax.report import Report
-from s2c_jax.train_state import Optimizers, TrainState, create_train_state
+from s2c_jax.train_state import TrainState, create_train_state
 from s2c_jax.train_step import Augmentation, LossWeights, make_train_step, pmap_train_step
 
 
@@ -47,17 +47,15 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
 
     generator = Generator(**config.generator)
     discriminator = Discriminator(config.discriminator.channels)
-    last_step = config.num_epochs * steps_per_epoch
-    optimizers = Optimizers(
-        generator=_adam(config, last_step),
-        discriminator=_adam(config, last_step // config.discriminator.update_every),
+    optimizer = optax.adam(
+        config.optimizer.learning_rate, config.optimizer.beta1, config.optimizer.beta2
     )
     init_key, step_key = jax.random.split(jax.random.key(config.seed))
     create: Callable[[Array], TrainState] = functools.partial(
         create_train_state,
         generator=generator,
         discriminator=discriminator,
-        optimizers=optimizers,
+        optimizer=optimizer,
         image_size=config.image_size,
     )
     # Runs once: unoptimised it takes a fifth of the time, nearly all of which is compilation.
@@ -71,15 +69,9 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
         make_train_step(
             generator,
             discriminator,
-            optimizers,
+            optimizer,
             key=step_key,
-            weights=LossWeights(
-                config.loss.adversarial,
-                config.loss.pixel,
-                config.loss.feature,
-                config.loss.total_variation,
-                config.loss.real_label,
-            ),
+            weights=LossWeights(**{name: config.loss[name] for name in LossWeights._fields}),
             pooling=config.discriminator.pooling,
             discriminator_period=config.discriminator.update_every,
             augmentation=Augmentation(**config.augmentation),
@@ -99,10 +91,13 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
         contextlib.closing(batches),
         checkpoint.open_manager(workdir, config.checkpoint.keep) as manager,
     ):
-        state = checkpoint.restore_latest(manager, state, batches)
+        state = checkpoint.restore_latest(manager, state, batches, len(train_source))
         first_step = int(state.step)
+        last_step = config.num_epochs * steps_per_epoch
         if config.max_steps:
             last_step = min(last_step, config.max_steps)
+        if first_step >= last_step:
+            print(f"{workdir} is at step {first_step} of {last_step}: there is nothing left to do")
         with Report(workdir, first_step, last_step, steps_per_epoch, config.batch_size) as report:
             for step in range(first_step + 1, last_step + 1):
                 with report.waiting():
@@ -122,16 +117,7 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
                         "truth": samples["color"],
                     })  # fmt: skip
                 if step == last_step or (rest == 0 and epoch % config.checkpoint.every_epochs == 0):
-                    checkpoint.save(manager, state, batches)
-
-
-def _adam(config: ml_collections.ConfigDict, updates: int) -> optax.GradientTransformation:
-    """Adam whose learning rate falls to 0 over the last of so many updates, if it is to."""
-    settings = config.optimizer
-    falling = round(settings.decay * updates)
-    rate = settings.learning_rate
-    schedule = optax.linear_schedule(rate, 0.0, falling, updates - falling) if falling else rate
-    return optax.adam(schedule, settings.beta1, settings.beta2)
+                    checkpoint.save(manager, state, batches, len(train_source))
 
 
 def _mean_absolute_error(
@@ -153,12 +139,17 @@ def _replicated() -> jax.sharding.NamedSharding:
 
 
 def _claim_workdir(config: ml_collections.ConfigDict, workdir: Path) -> None:
-    """Makes the workdir and its config.json, unless another config's checkpoints are in it."""
+    """Makes the workdir and its config.json, unless another run's are in it."""
     file = workdir / "config.json"
-    if checkpoint.has_checkpoint(workdir):
-        config_lib.require_same_run(config_lib.load(file), config)
+    if file.exists() or checkpoint.steps(workdir):
+        old = config_lib.load(file)
+        if checkpoint.steps(workdir):
+            config_lib.require_same_run(old, config)
     try:
-        (workdir / "samples").mkdir(parents=True, exist_ok=True)
+        for folder in ("checkpoints", "samples", "tensorboard"):
+            (workdir / folder).mkdir(parents=True, exist_ok=True)
         config_lib.save(config, file)
     except OSError as error:
-        raise UserError(f"--workdir {workdir} cannot be written ({error.strerror})") from None
+        raise UserError(
+            f"--workdir {workdir} cannot be written ({error.strerror or error})"
+        ) from None

@@ -1,7 +1,6 @@
 """Everything that training changes, in one pytree."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import flax.struct
 import jax
@@ -11,13 +10,6 @@ from jaxtyping import Array, PyTree
 
 from s2c_jax.models.discriminator import Discriminator
 from s2c_jax.models.generator import Generator
-
-
-class Optimizers(NamedTuple):
-    """The two networks' optimisers."""
-
-    generator: optax.GradientTransformation
-    discriminator: optax.GradientTransformation
 
 
 @flax.struct.dataclass
@@ -59,7 +51,7 @@ def create_train_state(
     key: Array,
     generator: Generator,
     discriminator: Discriminator,
-    optimizers: Optimizers,
+    optimizer: optax.GradientTransformation,
     image_size: int,
 ) -> TrainState:
     """Initialises both networks.
@@ -68,7 +60,7 @@ def create_train_state(
         key: where the initial weights come from.
         generator: the generator.
         discriminator: the discriminator.
-        optimizers: the networks' optimisers.
+        optimizer: the optimiser of both networks.
         image_size: the pictures' side in pixels.
 
     Returns:
@@ -77,9 +69,7 @@ def create_train_state(
     picture = jnp.zeros((1, image_size, image_size, 3))
     generator_key, discriminator_key = jax.random.split(key)
 
-    def network_state(
-        variables: Mapping[str, PyTree], optimizer: optax.GradientTransformation
-    ) -> NetworkState:
+    def network_state(variables: Mapping[str, PyTree]) -> NetworkState:
         return NetworkState(
             params=variables["params"],
             batch_stats=variables.get("batch_stats", {}),
@@ -88,11 +78,8 @@ def create_train_state(
 
     return TrainState(
         step=jnp.zeros((), jnp.int32),
-        generator=network_state(
-            generator.init(generator_key, picture, train=False), optimizers.generator
-        ),
+        generator=network_state(generator.init(generator_key, picture, train=False)),
         discriminator=network_state(
-            discriminator.init(discriminator_key, picture, picture, train=False),
-            optimizers.discriminator,
+            discriminator.init(discriminator_key, picture, picture, train=False)
         ),
     )

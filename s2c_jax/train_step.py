@@ -13,7 +13,7 @@ from s2c_jax.augment import augment, normalize
 from s2c_jax.models import vgg16
 from s2c_jax.models.discriminator import Discriminator
 from s2c_jax.models.generator import Generator
-from s2c_jax.train_state import NetworkState, Optimizers, TrainState
+from s2c_jax.train_state import NetworkState, TrainState
 
 Batch = dict[str, UInt8[Array, "batch height width 3"]]
 Metrics = dict[str, Float[Array, ""]]
@@ -30,15 +30,15 @@ class LossWeights(NamedTuple):
         real_label: one-sided label smoothing (Salimans et al. 2016, section 3.4); 1 is none.
     """
 
-    adversarial: float = 1.0
-    pixel: float = 100.0
-    feature: float = 0.01
-    total_variation: float = 0.0001
-    real_label: float = 0.9
+    adversarial: float
+    pixel: float
+    feature: float
+    total_variation: float
+    real_label: float
 
 
 class Augmentation(NamedTuple):
-    """The arguments of `augment.augment`."""
+    """The settings of `augment.augment`; the default is none."""
 
     mirror: bool = False
     jitter: float = 0.0
@@ -47,7 +47,7 @@ class Augmentation(NamedTuple):
 def make_train_step(
     generator: Generator,
     discriminator: Discriminator,
-    optimizers: Optimizers,
+    optimizer: optax.GradientTransformation,
     *,
     key: Array,
     weights: LossWeights,
@@ -61,7 +61,7 @@ def make_train_step(
     Args:
         generator: the generator.
         discriminator: the discriminator.
-        optimizers: the networks' optimisers.
+        optimizer: the optimiser of both networks.
         key: where augmentation and dropout come from, folded with the step.
         weights: the losses' weights.
         pooling: how the discriminator's map becomes probabilities.
@@ -108,12 +108,7 @@ def make_train_step(
         total = sum(getattr(weights, name) * part for name, part in parts.items())
         return jnp.asarray(total), parts
 
-    def update(
-        network: NetworkState,
-        optimizer: optax.GradientTransformation,
-        grads: PyTree,
-        batch_stats: PyTree,
-    ) -> NetworkState:
+    def update(network: NetworkState, grads: PyTree, batch_stats: PyTree) -> NetworkState:
         grads = jax.lax.pmean(grads, "batch")
         updates, opt_state = optimizer.update(grads, network.opt_state, network.params)
         return NetworkState(optax.apply_updates(network.params, updates), batch_stats, opt_state)
@@ -142,7 +137,7 @@ def make_train_step(
             (loss, batch_stats), grads = jax.value_and_grad(discriminator_loss, has_aux=True)(
                 network.params, network.batch_stats, sketch, color, fake
             )
-            return loss, update(network, optimizers.discriminator, grads, batch_stats)
+            return loss, update(network, grads, batch_stats)
 
         def left_alone(network: NetworkState) -> tuple[Array, NetworkState]:
             loss, _ = discriminator_loss(network.params, network.batch_stats, sketch, color, fake)
@@ -160,7 +155,7 @@ def make_train_step(
         (grads,) = generator_gradient(fake_grads)
         new_state = TrainState(
             step=state.step + 1,
-            generator=update(state.generator, optimizers.generator, grads, generator_stats),
+            generator=update(state.generator, grads, generator_stats),
             discriminator=new_discriminator,
         )
         metrics = {"discriminator_loss": loss_d, "generator_loss": loss_g}

@@ -125,7 +125,7 @@ def test_bad_files_are_named_and_the_rest_is_coloured(workdir, tmp_path, capsys)
     assert "2 coloured, 4 failed" in output.out
     errors = output.err.splitlines()
     assert len(errors) == 4
-    for name in ("text.png: not a PNG", "half.png: cannot", "none.png: does not exist", "same.png"):
+    for name in ("text.png: not a PNG", "half.png: cannot", "none.png: not there", "same.png"):
         assert sum(name in error for error in errors) == 1
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"good.png", "same.png"}
 
@@ -145,15 +145,28 @@ def test_an_existing_output_is_kept_unless_told_otherwise(workdir, tmp_path, cap
     assert Image.open(out / "one.png").size == (40, 30)
 
 
-def test_a_sketch_is_never_written_over_by_its_own_output(workdir, tmp_path, capsys):
+def test_no_sketch_is_written_over(workdir, tmp_path, capsys):
+    """Neither by its own output nor by another sketch's."""
     sketch().save(tmp_path / "one.png")
-    before = (tmp_path / "one.png").read_bytes()
+    sketch(seed=1).save(tmp_path / "two.png")
+    sketch(seed=2).save(tmp_path / "two.jpg")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     code, output = run(
-        ["--workdir", workdir, tmp_path / "one.png", "--output", tmp_path, "--overwrite"], capsys
+        ["--workdir", workdir, tmp_path, "--output", tmp_path, "--overwrite"], capsys
     )
     assert code == 1
-    assert "is the sketch itself" in output.err
-    assert (tmp_path / "one.png").read_bytes() == before
+    assert output.err.count("is a sketch") == 3
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_outputs_inside_the_input_folder_are_not_coloured_again(workdir, tmp_path, capsys):
+    sketch().save(tmp_path / "one.png")
+    command = ["--workdir", workdir, tmp_path, "--output", tmp_path / "colored", "--overwrite"]
+    for _ in range(2):
+        code, output = run(command, capsys)
+        assert code == 0
+        assert "1 coloured" in output.out
+    assert [path.name for path in (tmp_path / "colored").iterdir()] == ["one.png"]
 
 
 def test_held_out_sketches_are_laid_out_beside_the_truth(workdir, tmp_path, capsys):
@@ -164,12 +177,15 @@ def test_held_out_sketches_are_laid_out_beside_the_truth(workdir, tmp_path, caps
     assert output.out.splitlines()[-1].endswith(str(tmp_path / "out" / "sheet.png"))
     assert len(list((tmp_path / "out").glob("*.png"))) == 4
     assert images.read(tmp_path / "out" / "sheet.png").width > 3 * 128
+    (tmp_path / "out" / "sheet.png").unlink()
+    code, _ = run(["--workdir", workdir, "--held_out", "3", "--output", tmp_path / "out"], capsys)
+    assert "held_out_0001.png: exists already" in code
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--workdir", "{tmp}/none"], "config.json does not exist"),
+        (["--workdir", "{tmp}/none"], "config.json cannot be read"),
         (["--workdir", "{run}", "--step", "7"], "has no checkpoint 7; it has"),
     ],
 )

@@ -69,6 +69,25 @@ def test_a_photographs_orientation_is_followed(tmp_path):
     assert images.read(saved(tmp_path, picture, "photo.jpg", exif=exif)).size == (2, 6)
 
 
+@pytest.mark.parametrize("name", ["photo.jpg", "photo.webp"])
+def test_damaged_camera_data_is_passed_over(tmp_path, name):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010F] = "maker"
+    path = saved(tmp_path, Image.new("RGB", (6, 2)), name, exif=exif)
+    data = path.read_bytes()
+    start = data.index(b"MM\x00*") if b"MM\x00*" in data else data.index(b"II*\x00")
+    for i in range(start + 4, start + 30):
+        for value in (0, 255):
+            path.write_bytes(data[:i] + bytes([value]) + data[i + 1 :])
+            assert images.read(path).size in ((6, 2), (2, 6))
+
+
+def test_sixteen_bit_transparency_is_white_paper(tmp_path):
+    grey = Image.fromarray(np.full((2, 2), 100, np.uint16))
+    assert np.asarray(images.read(saved(tmp_path, grey, transparency=100))).min() == 255
+
+
 def huge_png(width, height):
     """A PNG whose header claims a size that its data does not have."""
 
@@ -100,6 +119,7 @@ def truncated_png():
         (b"hello", "not a PNG, JPEG or WebP picture"),
         (b"GIF89a" + bytes(100), "not a PNG, JPEG or WebP picture"),
         (huge_png(4096, 4097), "4096x4097 pixels are more than 4096x4096"),
+        (huge_png(10000, 10000), "10000x10000 pixels are more than 4096x4096"),
         (huge_png(60000, 60000), "more than 4096x4096"),
         (truncated_png(), "cannot be read"),
         (huge_png(8, 8), "cannot be read"),
@@ -141,6 +161,13 @@ def test_a_sheet_shows_every_picture_beside_its_partners():
     page = np.asarray(images.sheet(columns, ["a", "b", "c"], groups=2, cell=32))
     for value in (10, 100, 200):
         assert (page == value).all(axis=-1).sum() >= 5 * 32 * 32
+
+
+def test_a_failed_write_leaves_nothing_behind(tmp_path):
+    (tmp_path / "a.png").mkdir()
+    with pytest.raises(OSError, match="a.png"):
+        images.write_png(Image.new("RGB", (3, 3)), tmp_path / "a.png")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
 
 
 def test_a_written_png_is_whole_and_leaves_nothing_else(tmp_path):

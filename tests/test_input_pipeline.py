@@ -107,8 +107,11 @@ def test_splits_are_opened_and_read(data_dir):
 
 
 def test_what_is_missing_is_named(data_dir, source):
-    with pytest.raises(UserError, match=r"no such data set; there are openmoji_sketch"):
+    with pytest.raises(UserError, match=r"no such data set of pairs; there are openmoji_sketch"):
         input_pipeline.open_split("openmojo", 64, "train", data_dir)
+    for name in ("", "openmoji_sketch/64", "mnist"):
+        with pytest.raises(UserError, match="no such data set of pairs"):
+            input_pipeline.open_split(name, 64, "train", data_dir)
     with pytest.raises(UserError, match="has 64, 128, 256, 512 pixels only"):
         input_pipeline.open_split("openmoji_sketch", 96, "train", data_dir)
     with pytest.raises(UserError, match="run python -m s2c_jax.datasets openmoji_sketch/128"):

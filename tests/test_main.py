@@ -39,6 +39,12 @@ def run(module, *arguments):
         (["--config.image_size=100"], "config.image_size is 100"),
         (["--config.loss.feature=0.01"], "--config.loss.feature=0"),
         (["--config.dataset.data_dir={tmp}"], "run python -m s2c_jax.datasets openmoji_sketch/64"),
+        (["--config.dataset.name=openmoji_sketch/64"], "no such data set of pairs"),
+        (["-config.sead=1"], "config.sead: no such key; did you mean config.seed"),
+        (["--config.seed=-1"], "config.seed is -1"),
+        (["--config.loss.pixel=inf"], "it must be finite"),
+        (["--config", "{tmp}/syntax.py"], "syntax"),
+        (["--workdir="], "--workdir names no folder"),
         (["--confg.seed=1"], "confg.seed"),
         (["seed=1"], "what is 'seed=1' for?"),
         (["--config", "{tmp}/none.py"], "there is no file {tmp}/none.py"),
@@ -50,6 +56,7 @@ def run(module, *arguments):
 def test_a_mistake_gets_one_line(tmp_path, data_dir, arguments, message):
     start = "from s2c_jax.config import default_config\ndef get_config():\n  c = default_config()\n"
     (tmp_path / "key.py").write_text(start + "  c.optimizer.lern = 1\n  return c\n")
+    (tmp_path / "syntax.py").write_text("def get_config(:")
     (tmp_path / "type.py").write_text(start + "  c.optimizer.learning_rate = 'x'\n  return c\n")
     arguments = [argument.format(tmp=tmp_path, data=data_dir) for argument in arguments]
     done = run("main", "--config", CONFIG, "--workdir", tmp_path / "run", *arguments)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import jax
 import numpy as np
@@ -117,9 +118,10 @@ def test_max_steps_stops_within_an_epoch_and_the_next_start_goes_on_there(
     assert_trees_equal(saved_state(tmp_path, last), saved_state(finished, last))
 
 
-def test_a_finished_run_started_again_does_nothing(finished, module_config):
+def test_a_finished_run_started_again_does_nothing_and_says_so(finished, module_config, capsys):
     before = {p: p.stat().st_mtime_ns for p in (finished / "checkpoints").rglob("*")}
     train_lib.train_and_evaluate(module_config, finished)
+    assert "there is nothing left to do" in capsys.readouterr().out
     assert {p: p.stat().st_mtime_ns for p in (finished / "checkpoints").rglob("*")} == before
 
 
@@ -139,10 +141,42 @@ def test_another_configs_workdir_is_refused_and_left_as_it_is(finished, small_co
     assert (finished / "config.json").read_bytes() == before
 
 
-def test_a_workdir_that_cannot_be_written_is_named(small_config, tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=re.escape(f"{tmp_path}/file/run cannot be written")):
-        train_lib.train_and_evaluate(small_config, tmp_path / "file" / "run")
+@pytest.mark.parametrize("blocked", [".", "checkpoints", "samples", "tensorboard"])
+def test_a_workdir_that_cannot_be_written_is_named(small_config, tmp_path, blocked):
+    workdir = tmp_path / "run"
+    (workdir / blocked).parent.mkdir(exist_ok=True)
+    (workdir / blocked).write_text("")
+    with pytest.raises(UserError, match=re.escape(f"{workdir} cannot be written")):
+        train_lib.train_and_evaluate(small_config, workdir)
+    assert not (workdir / "config.json").exists()
+
+
+def test_a_foreign_config_json_is_left_as_it_is(small_config, tmp_path):
+    (tmp_path / "config.json").write_text('{"mine": 1}')
+    with pytest.raises(UserError, match="does not hold a run's settings"):
+        train_lib.train_and_evaluate(small_config, tmp_path)
+    assert (tmp_path / "config.json").read_text() == '{"mine": 1}'
+
+
+def test_a_checkpoint_that_cannot_be_read_is_named(finished, module_config, tmp_path):
+    workdir = tmp_path / "run"
+    shutil.copytree(finished, workdir)
+    (workdir / "checkpoints" / "99").mkdir()
+    with pytest.raises(UserError, match=r"checkpoints/99 cannot be read") as raised:
+        train_lib.train_and_evaluate(module_config, workdir)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_run_does_not_go_on_with_other_data(finished, module_config, monkeypatch):
+    opened = input_pipeline.open_split
+
+    def without_the_last(*arguments):
+        source = opened(*arguments)
+        return [source[i] for i in range(len(source) - 1)]
+
+    monkeypatch.setattr(input_pipeline, "open_split", without_the_last)
+    with pytest.raises(UserError, match=r"trained on \d+ pairs and the data set has \d+ now"):
+        train_lib.train_and_evaluate(module_config, finished)
 
 
 def test_plain_lines_tell_loss_speed_and_time_left(small_config, tmp_path, capsys):

@@ -50,9 +50,11 @@ def prepare(name: str, data_dir: str | None = None, manual_dir: str | None = Non
         ]
         raise UserError(f"no data set {name!r}; there are {', '.join(known)}") from None
     instructions = builder.MANUAL_DOWNLOAD_INSTRUCTIONS
-    given = manual_dir is not None and Path(manual_dir).is_dir()
-    if instructions and not given and not builder.is_prepared():
-        raise UserError(f"{name} needs --manual_dir. {instructions}")
+    if instructions and not builder.is_prepared():
+        if manual_dir is None:
+            raise UserError(f"{name} needs --manual_dir. {instructions}")
+        if not Path(manual_dir).is_dir():
+            raise UserError(f"--manual_dir: there is no folder {manual_dir}")
     try:
         builder.download_and_prepare(
             download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)

@@ -25,8 +25,8 @@ class Generator(nn.Module):
     """
 
     channels: Sequence[int]
-    dropout_rate: float = 0.5
-    dropout_layers: int = 3
+    dropout_rate: float
+    dropout_layers: int
 
     @nn.compact
     def __call__(

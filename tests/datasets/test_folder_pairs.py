@@ -53,6 +53,10 @@ def test_mistakes_are_named(folder, capsys):
     command = ["folder_pairs/64", "--data_dir", folder / "data"]
     assert "needs --manual_dir" in failure(capsys, *command)
     assert "there is no folder" in failure(capsys, *command, "--manual_dir", folder / "sketch")
+    assert "no folder" in failure(capsys, *command, "--manual_dir", folder / "none")
+    (folder / "sketch" / "drawing 0.jpg").write_bytes(b"")
+    assert "have the same name" in failure(capsys, *command, "--manual_dir", folder)
+    (folder / "sketch" / "drawing 0.jpg").unlink()
     (folder / "sketch" / "lonely.png").write_bytes(b"")
     assert "has a picture 'lonely'" in failure(capsys, *command, "--manual_dir", folder)
     (folder / "color" / "lonely.png").write_bytes(b"")

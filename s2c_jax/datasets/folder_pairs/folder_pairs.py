@@ -66,8 +66,13 @@ def find_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
     for kind in ("sketch", "color"):
         if not (folder / kind).is_dir():
             raise UserError(f"there is no folder {folder / kind}")
-        paths = sorted((folder / kind).iterdir())
-        found.append({p.stem: p for p in paths if p.suffix.lower() in images.SUFFIXES})
+        paths: dict[str, Path] = {}
+        for path in sorted((folder / kind).iterdir()):
+            if path.suffix.lower() in images.SUFFIXES:
+                if path.stem in paths:
+                    raise UserError(f"{path} and {paths[path.stem].name} have the same name")
+                paths[path.stem] = path
+        found.append(paths)
     sketches, colors = found
     for name in sorted(sketches.keys() ^ colors.keys()):
         has, lacks = ("sketch", "color") if name in sketches else ("color", "sketch")
