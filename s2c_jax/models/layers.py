@@ -190,11 +190,11 @@ def batch_norm(train: bool, **kwargs: Any) -> nn.BatchNorm:
     """Batch normalisation over the whole batch, on however many devices it lies.
 
     In training the statistics are averaged over the mapped axis "batch"; otherwise the running
-    averages are used, and no axis is needed.
+    averages are used, over about the last hundred batches, and no axis is needed.
     """
     return nn.BatchNorm(
         use_running_average=not train,
-        momentum=0.9,
+        momentum=0.99,
         epsilon=1e-5,
         axis_name="batch" if train else None,
         **kwargs,
