@@ -94,7 +94,7 @@ def steps(workdir: Path) -> list[int]:
 def restore_generator(
     workdir: Path, variables: PyTree, step: int | None = None
 ) -> tuple[int, PyTree]:
-    """Reads the generator alone from a run's checkpoints.
+    """Reads the generator that colours, and nothing else, from a run's checkpoints.
 
     Args:
         workdir: the run's.
@@ -115,7 +115,7 @@ def restore_generator(
     elif step not in found:
         raise UserError(f"{workdir} has no checkpoint {step}; it has {', '.join(map(str, found))}")
     folder = workdir.absolute() / "checkpoints" / str(step)
-    wanted = {"generator": variables}
+    wanted = {"ema": variables}
     with _readable(folder), ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
         restored = checkpointer.restore(
             folder / "state",
@@ -125,7 +125,7 @@ def restore_generator(
                 partial_restore=True,
             ),
         )
-    return step, restored["generator"]
+    return step, restored["ema"]
 
 
 @contextlib.contextmanager

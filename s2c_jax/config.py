@@ -80,6 +80,9 @@ def default_config() -> ml_collections.ConfigDict:
     optimizer.learning_rate = 0.0002
     optimizer.beta1 = 0.5
     optimizer.beta2 = 0.999
+    # The generator that colours is an exponential moving average of the trained one with this
+    # decay a step; 0 is the trained one itself.
+    optimizer.ema_decay = 0.0
 
     config.validation = validation = ml_collections.ConfigDict()
     # Validation sketches that are coloured after every epoch to be looked at.
@@ -143,7 +146,8 @@ def validate(config: ml_collections.ConfigDict, num_devices: int) -> None:
                 "loss.adversarial", "loss.pixel", "loss.feature",
                 "loss.total_variation"):  # fmt: skip
         require(given[key] >= 0, key, "it must not be negative")
-    for key in ("generator.dropout_rate", "optimizer.beta1", "optimizer.beta2"):
+    for key in ("generator.dropout_rate", "optimizer.beta1", "optimizer.beta2",
+                "optimizer.ema_decay"):  # fmt: skip
         require(0 <= given[key] < 1, key, "it must lie in [0, 1)")
     require(given["optimizer.learning_rate"] > 0, "optimizer.learning_rate", "it must be positive")
     require(0 < given["loss.real_label"] <= 1, "loss.real_label", "it must lie in (0, 1]")

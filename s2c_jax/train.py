@@ -70,6 +70,7 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
             weights=LossWeights(**{name: config.loss[name] for name in LossWeights._fields}),
             pooling=config.discriminator.pooling,
             discriminator_period=config.discriminator.update_every,
+            ema_decay=config.optimizer.ema_decay,
             augmentation=Augmentation(**config.augmentation),
             vgg_weights=vgg_weights,
         )
@@ -103,14 +104,13 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
                 report.step(step, metrics)
                 epoch, rest = divmod(step, steps_per_epoch)
                 if rest == 0:
-                    variables = state.generator.variables
                     error = _mean_absolute_error(
-                        generate, variables, validation_source, config.validation.num_pairs
+                        generate, state.ema, validation_source, config.validation.num_pairs
                     )
                     report.epoch(epoch, {"validation/mean_absolute_error": error})
                     report.pictures(epoch, {
                         "sketch": samples["sketch"],
-                        "coloured": generate(variables, samples["sketch"]),
+                        "coloured": generate(state.ema, samples["sketch"]),
                         "truth": samples["color"],
                     })  # fmt: skip
                 if step == last_step or (rest == 0 and epoch % config.checkpoint.every_epochs == 0):

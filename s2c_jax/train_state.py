@@ -34,17 +34,20 @@ class NetworkState:
 
 @flax.struct.dataclass
 class TrainState:
-    """Both networks and the number of steps taken.
+    """Both networks, the generator that colours, and the number of steps taken.
 
     Attributes:
         step: an int32 scalar, the number of batches seen.
         generator: the generator's state.
         discriminator: the discriminator's state.
+        ema: the variables of the generator that colours: an exponential moving average of the
+            trained one's.
     """
 
     step: PyTree
     generator: NetworkState
     discriminator: NetworkState
+    ema: PyTree
 
 
 def create_train_state(
@@ -76,10 +79,13 @@ def create_train_state(
             opt_state=optimizer.init(variables["params"]),
         )
 
+    generator_state = network_state(generator.init(generator_key, picture, train=False))
     return TrainState(
         step=jnp.zeros((), jnp.int32),
-        generator=network_state(generator.init(generator_key, picture, train=False)),
+        generator=generator_state,
         discriminator=network_state(
             discriminator.init(discriminator_key, picture, picture, train=False)
         ),
+        # Of its own memory: the step is given all of the state's.
+        ema=jax.tree.map(jnp.copy, generator_state.variables),
     )

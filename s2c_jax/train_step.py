@@ -53,6 +53,7 @@ def make_train_step(
     weights: LossWeights,
     pooling: losses.Pooling = "mean",
     discriminator_period: int = 2,
+    ema_decay: float = 0.0,
     augmentation: Augmentation = Augmentation(),  # noqa: B008
     vgg_weights: dict[str, vgg16.ConvWeights] | None = None,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
@@ -67,6 +68,8 @@ def make_train_step(
         pooling: how the discriminator's map becomes probabilities.
         discriminator_period: the discriminator is updated on the last of every this many batches;
             with 2 it is left alone on even batches (0-based) and updated on odd ones.
+        ema_decay: of the moving average of the generator's variables; 0 is no average. It starts
+            small, so that the first steps are soon forgotten.
         augmentation: what happens to the pictures first.
         vgg_weights: VGG16's, needed if `weights.feature` is not 0.
 
@@ -153,10 +156,13 @@ def make_train_step(
             fake, new_discriminator, sketch, color
         )
         (grads,) = generator_gradient(fake_grads)
+        new_generator = update(state.generator, grads, generator_stats)
+        decay = jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
         new_state = TrainState(
             step=state.step + 1,
-            generator=update(state.generator, grads, generator_stats),
+            generator=new_generator,
             discriminator=new_discriminator,
+            ema=optax.incremental_update(new_generator.variables, state.ema, 1 - decay),
         )
         metrics = {"discriminator_loss": loss_d, "generator_loss": loss_g}
         metrics |= {f"generator_loss/{name}": part for name, part in parts.items()}

@@ -141,6 +141,20 @@ def test_one_generator_forward_serves_both_updates():
     assert len(calls) == 1
 
 
+def test_the_generator_that_colours_is_a_moving_average_of_the_trained_one():
+    step, state = compiled(ema_decay=0.5), new_state()
+    average = jax.device_get(state.ema)
+    for i in range(12):
+        state, _ = step(state, make_batch())
+        decay = min(0.5, (1 + i) / (10 + i))
+        average = jax.tree.map(
+            lambda old, new, decay=decay: decay * old + (1 - decay) * np.asarray(new),
+            average,
+            state.generator.variables,
+        )
+    assert_trees_equal(state.ema, average, rtol=1e-5, atol=1e-6)
+
+
 def test_total_is_the_weighted_sum_of_the_parts(step):
     _, metrics = run(step, 1)
     parts = {name: metrics[0][f"generator_loss/{name}"] for name in ("adversarial", "pixel")}
