@@ -19,7 +19,7 @@ VARIANTS = {
         "loss.adversarial": 1.0,
     },
     "learning rate 0.001": {"optimizer.learning_rate": 0.001},
-    "adversarial weight 0.3": {"loss.adversarial": 0.3},
+    "adversarial weight 0.2": {"loss.adversarial": 0.2},
     "moving average, decay 0.995 (the demo)": {"optimizer.ema_decay": 0.995},
 }
 
