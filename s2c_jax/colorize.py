@@ -61,15 +61,18 @@ class Colorizer:
         """Colours sketches.
 
         Args:
-            sketches: RGB pictures of any sizes; each is fitted to the network's square.
+            sketches: pictures of any mode and size; each is fitted to the network's square.
 
         Returns:
-            The colour pictures, each in its sketch's size.
+            The colour pictures, RGB, each in its sketch's size.
         """
         if not sketches:
             return []
         fitted = np.stack(
-            [np.asarray(images.fit_square(sketch, self.image_size)) for sketch in sketches]
+            [
+                np.asarray(images.fit_square(images.to_rgb(sketch), self.image_size))
+                for sketch in sketches
+            ]
         )
         return [
             images.unfit_square(Image.fromarray(color), sketch.size)

@@ -34,7 +34,7 @@ def read(path: Path) -> Image.Image:
             if width * height > MAX_PIXELS:
                 raise UserError(f"{path}: {width}x{height} pixels are more than 4096x4096")
             picture.load()
-            return _to_rgb(_upright(picture))
+            return to_rgb(_upright(picture))
     except UnidentifiedImageError:
         raise UserError(f"{path}: not a PNG, JPEG or WebP picture") from None
     except Image.DecompressionBombError:
@@ -51,7 +51,8 @@ def _upright(picture: Image.Image) -> Image.Image:
         return picture
 
 
-def _to_rgb(picture: Image.Image) -> Image.Image:
+def to_rgb(picture: Image.Image) -> Image.Image:
+    """Converts a picture of any mode to RGB, on white where it is transparent."""
     if picture.mode.startswith("I"):
         # 16-bit grey: Pillow's own conversion clips at 255 instead of scaling.
         levels = np.asarray(picture)

@@ -77,6 +77,12 @@ def test_a_sketchs_picture_does_not_depend_on_its_company(colorizer):
         np.testing.assert_array_equal(np.asarray(alone), np.asarray(together[i]))
 
 
+def test_any_mode_may_be_given(colorizer):
+    white, clear = Image.new("L", (64, 64), 255), Image.new("RGBA", (64, 64), (0, 0, 0, 0))
+    left, right = colorizer([white, clear])
+    np.testing.assert_array_equal(np.asarray(left), np.asarray(right))
+
+
 def test_nothing_gives_nothing(colorizer):
     assert colorizer([]) == []
 
