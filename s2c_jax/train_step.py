@@ -80,7 +80,7 @@ def make_train_step(
 
     def discriminator_loss(
         params: PyTree, batch_stats: PyTree, sketch: Array, color: Array, fake: Array
-    ) -> tuple[Array, PyTree]:
+    ) -> tuple[Array, tuple[PyTree, Metrics]]:
         real_logits, variables = discriminator.apply(
             {"params": params, "batch_stats": batch_stats},
             sketch, color, train=True, mutable=["batch_stats"],
@@ -88,9 +88,12 @@ def make_train_step(
         fake_logits, variables = discriminator.apply(
             {"params": params, **variables}, sketch, fake, train=True, mutable=["batch_stats"]
         )
-        real = losses.binary_cross_entropy(real_logits, weights.real_label, pooling)
-        generated = losses.binary_cross_entropy(fake_logits, 0.0, pooling)
-        return 0.5 * (real + generated), variables["batch_stats"]
+        parts = {
+            "real": losses.binary_cross_entropy(real_logits, weights.real_label, pooling),
+            "generated": losses.binary_cross_entropy(fake_logits, 0.0, pooling),
+        }
+        loss = 0.5 * (parts["real"] + parts["generated"])
+        return loss, (variables["batch_stats"], parts)
 
     def generator_loss(
         fake: Array, judge: NetworkState, sketch: Array, color: Array
@@ -136,23 +139,25 @@ def make_train_step(
             generate, state.generator.params, has_aux=True
         )
 
-        def updated(network: NetworkState) -> tuple[Array, NetworkState]:
-            (loss, batch_stats), grads = jax.value_and_grad(discriminator_loss, has_aux=True)(
+        def updated(network: NetworkState) -> tuple[NetworkState, Array, Metrics]:
+            (loss, (batch_stats, parts)), grads = jax.value_and_grad(
+                discriminator_loss, has_aux=True
+            )(network.params, network.batch_stats, sketch, color, fake)
+            return update(network, grads, batch_stats), loss, parts
+
+        def left_alone(network: NetworkState) -> tuple[NetworkState, Array, Metrics]:
+            loss, (_, parts) = discriminator_loss(
                 network.params, network.batch_stats, sketch, color, fake
             )
-            return loss, update(network, grads, batch_stats)
+            return network, loss, parts
 
-        def left_alone(network: NetworkState) -> tuple[Array, NetworkState]:
-            loss, _ = discriminator_loss(network.params, network.batch_stats, sketch, color, fake)
-            return loss, network
-
-        loss_d, new_discriminator = jax.lax.cond(
+        new_discriminator, loss_d, parts_d = jax.lax.cond(
             state.step % discriminator_period == discriminator_period - 1,
             updated,
             left_alone,
             state.discriminator,
         )
-        (loss_g, parts), fake_grads = jax.value_and_grad(generator_loss, has_aux=True)(
+        (loss_g, parts_g), fake_grads = jax.value_and_grad(generator_loss, has_aux=True)(
             fake, new_discriminator, sketch, color
         )
         (grads,) = generator_gradient(fake_grads)
@@ -165,7 +170,8 @@ def make_train_step(
             ema=optax.incremental_update(new_generator.variables, state.ema, 1 - decay),
         )
         metrics = {"discriminator_loss": loss_d, "generator_loss": loss_g}
-        metrics |= {f"generator_loss/{name}": part for name, part in parts.items()}
+        metrics |= {f"discriminator_loss/{name}": part for name, part in parts_d.items()}
+        metrics |= {f"generator_loss/{name}": part for name, part in parts_g.items()}
         return new_state, jax.lax.pmean(metrics, "batch")
 
     return train_step

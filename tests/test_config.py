@@ -1,6 +1,9 @@
 """Wrong settings are named before anything is built."""
 
+import pathlib
+
 import pytest
+from ml_collections import ConfigDict
 
 from s2c_jax import config as config_lib
 from s2c_jax.errors import UserError
@@ -74,6 +77,18 @@ def test_a_value_of_another_type_is_named():
         config.batch_size = "8"
     with pytest.raises(UserError, match="config.batch_size is '8': it must be of type int"):
         config_lib.validate(config, num_devices=1)
+
+
+def test_readme_has_every_key():
+    readme = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
+    config = config_lib.default_config()
+    keys = [
+        f"{group}.{key}" if isinstance(config[group], ConfigDict) else group
+        for group in config
+        for key in (config[group] if isinstance(config[group], ConfigDict) else [""])
+    ]
+    assert len(keys) > 25
+    assert [key for key in keys if f"`{key}`" not in readme] == []
 
 
 def test_a_file_gives_back_the_same_settings(tmp_path):

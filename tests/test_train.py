@@ -71,6 +71,8 @@ def test_tensorboard_has_the_epochs_means(finished):
     found = scalars(finished)
     wanted = {
         "discriminator_loss",
+        "discriminator_loss/real",
+        "discriminator_loss/generated",
         "generator_loss",
         "generator_loss/adversarial",
         "generator_loss/pixel",

@@ -161,6 +161,9 @@ def test_total_is_the_weighted_sum_of_the_parts(step):
     variation = metrics[0]["generator_loss/total_variation"]
     expected = parts["adversarial"] + 100 * parts["pixel"] + 1e-4 * variation
     np.testing.assert_allclose(metrics[0]["generator_loss"], expected, rtol=1e-6)
+    real, generated = (metrics[0][f"discriminator_loss/{name}"] for name in ("real", "generated"))
+    expected = 0.5 * (real + generated)
+    np.testing.assert_allclose(metrics[0]["discriminator_loss"], expected, rtol=1e-6)
 
 
 def test_eight_devices_train_like_one():
