@@ -86,8 +86,9 @@ def small():
     generator = Generator(channels=(4, 8, 8), dropout_rate=0.5, dropout_layers=3)
     sketch = jax.random.uniform(jax.random.key(1), (4, 16, 16, 3), minval=-1, maxval=1)
     variables = generator.init(jax.random.key(0), sketch, train=False)
-    variables = jax.tree.map(lambda x: x * 20, variables)
-    return generator, variables, sketch
+    # Kernels large enough for pictures that differ, small enough that rounding does not grow.
+    params = jax.tree.map(lambda x: x * 8 if x.ndim == 4 else x, variables["params"])
+    return generator, {**variables, "params": params}, sketch
 
 
 def test_inference_gives_a_sketch_its_picture_whatever_else_is_in_the_batch(small):
@@ -98,7 +99,7 @@ def test_inference_gives_a_sketch_its_picture_whatever_else_is_in_the_batch(smal
     assert together.std() > 0.1
     for i in range(len(sketch)):
         alone = generator.apply(variables, sketch[i : i + 1], train=False)
-        np.testing.assert_allclose(alone[0], together[i], atol=1e-5)
+        np.testing.assert_allclose(alone[0], together[i], atol=1e-6)
 
 
 def apply_in_training(generator, variables, sketch, key):
