@@ -72,8 +72,9 @@ def default_config() -> ml_collections.ConfigDict:
     loss.total_variation = 0.0001
     # The discriminator's label of a real pair: one-sided label smoothing.
     loss.real_label = 0.9
-    # VGG16's weights, needed if loss.feature is not 0.
-    loss.feature_weights = ""
+    # Where VGG16's weights come from if loss.feature is not 0: a file of Keras or torchvision,
+    # "download" for Keras's, or "random" for a stand-in that needs no file and has learned nothing.
+    loss.feature_weights = "download"
 
     config.optimizer = optimizer = ml_collections.ConfigDict()
     # Adam's settings, for both networks.
@@ -182,13 +183,6 @@ def validate(config: ml_collections.ConfigDict, num_devices: int) -> None:
         f"the discriminator halves it {halvings} times, once for each of discriminator.channels, "
         f"and needs 3 pixels then; take a multiple of {2**halvings} from {3 * 2**halvings} on",
     )
-    if given["loss.feature"] and not given["loss.feature_weights"]:
-        raise UserError(
-            "config.loss.feature is not 0 but config.loss.feature_weights names no file: give it "
-            "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 from "
-            "https://github.com/fchollet/deep-learning-models/releases/tag/v0.1, "
-            "or turn the feature loss off with --config.loss.feature=0"
-        )
 
 
 def save(config: ml_collections.ConfigDict, path: Path) -> None:

@@ -42,7 +42,9 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
         for split in ("train", "validation")
     )
     steps_per_epoch = input_pipeline.steps_per_epoch(train_source, config.batch_size)
-    vgg_weights = vgg16.load_weights(config.loss.feature_weights) if config.loss.feature else None
+    vgg = vgg16.load(config.loss.feature_weights) if config.loss.feature else None
+    if vgg and config.loss.feature_weights == "random":
+        print("config.loss.feature_weights is 'random': VGG16 has random filters, not ImageNet's")
     _claim_workdir(config, workdir)
 
     generator = Generator(**config.generator)
@@ -72,7 +74,7 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
             discriminator_period=config.discriminator.update_every,
             ema_decay=config.optimizer.ema_decay,
             augmentation=Augmentation(**config.augmentation),
-            vgg_weights=vgg_weights,
+            vgg=vgg,
         )
     )
     generate = make_generate(generator)

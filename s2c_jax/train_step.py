@@ -55,7 +55,7 @@ def make_train_step(
     discriminator_period: int = 2,
     ema_decay: float = 0.0,
     augmentation: Augmentation = Augmentation(),  # noqa: B008
-    vgg_weights: dict[str, vgg16.ConvWeights] | None = None,
+    vgg: vgg16.Vgg16 | None = None,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """Builds the pure step of one device, to be mapped over the axis "batch".
 
@@ -71,7 +71,7 @@ def make_train_step(
         ema_decay: of the moving average of the generator's variables; 0 is no average. It starts
             small, so that the first steps are soon forgotten.
         augmentation: what happens to the pictures first.
-        vgg_weights: VGG16's, needed if `weights.feature` is not 0.
+        vgg: the network of the feature-level loss, needed if `weights.feature` is not 0.
 
     Returns:
         A function from a state and this device's share of the batch (keys "sketch" and "color") to
@@ -107,9 +107,9 @@ def make_train_step(
             "total_variation": losses.total_variation_loss(fake),
         }
         if weights.feature:
-            assert vgg_weights is not None, "a feature loss needs VGG16's weights"
+            assert vgg is not None, "a feature loss needs VGG16"
             parts["feature"] = losses.feature_loss(
-                vgg16.features(vgg_weights, fake), vgg16.features(vgg_weights, color)
+                vgg16.features(vgg, fake), vgg16.features(vgg, color)
             )
         total = sum(getattr(weights, name) * part for name, part in parts.items())
         return jnp.asarray(total), parts

@@ -51,13 +51,6 @@ def test_a_wrong_value_is_named_with_its_key(settings, message):
     assert "\n" not in str(raised.value)
 
 
-def test_a_feature_loss_without_weights_says_where_they_come_from_and_how_to_do_without():
-    with pytest.raises(UserError) as raised:
-        config_lib.validate(config_lib.default_config(), num_devices=1)
-    for part in ("loss.feature_weights", "https://", "_notop.h5", "--config.loss.feature=0"):
-        assert part in str(raised.value)
-
-
 def test_an_unknown_or_missing_key_is_named_with_the_nearest():
     with pytest.raises(UserError, match=r"config.loss.pixl: no such key; did you mean .*pixel"):
         config_lib.require_key("loss.pixl")

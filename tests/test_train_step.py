@@ -9,6 +9,7 @@ import pytest
 
 from s2c_jax import losses
 from s2c_jax.augment import normalize
+from s2c_jax.models import vgg16
 from s2c_jax.models.discriminator import Discriminator
 from s2c_jax.models.generator import Generator
 from s2c_jax.train_state import create_train_state
@@ -203,18 +204,7 @@ def test_every_setting_trains_to_finite_parameters():
             discriminator_period=1,
             augmentation=Augmentation(mirror=True, jitter=0.1),
             weights=WEIGHTS._replace(feature=0.01),
-            vgg_weights={
-                name: {
-                    "kernel": np.full((3, 3, inputs, outputs), 1e-3, np.float32),
-                    "bias": np.zeros(outputs, np.float32),
-                }
-                for name, inputs, outputs in (
-                    ("block1_conv1", 3, 64),
-                    ("block1_conv2", 64, 64),
-                    ("block2_conv1", 64, 128),
-                    ("block2_conv2", 128, 128),
-                )
-            },
+            vgg=vgg16.random(),
         ),
         2,
     )

@@ -1,18 +1,15 @@
 """Trains variants of the demo's recipe and collects their error on held-out drawings.
 
-python experiments/openmoji_demo/run.py --epochs 10
+python -m experiments.openmoji_demo.run --epochs 10
 """
 
 import argparse
 import json
-import re
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
+from experiments.runs import train
 from s2c_jax import input_pipeline
 
 # Each row changes what it names and keeps the changes of the rows above it.
@@ -26,16 +23,6 @@ VARIANTS = {
     "adversarial weight 0.2": {"loss.adversarial": 0.2},
     "moving average, decay 0.995 (the demo)": {"optimizer.ema_decay": 0.995},
 }
-
-
-def errors(settings: dict[str, float], epochs: int, seed: int) -> list[float]:
-    """Trains once; returns the validation error after each epoch."""
-    with tempfile.TemporaryDirectory() as workdir:
-        command = [sys.executable, "-m", "s2c_jax.main", "--config", "configs/openmoji.py"]
-        command += ["--workdir", workdir, f"--config.num_epochs={epochs}", f"--config.seed={seed}"]
-        command += [f"--config.{key}={value}" for key, value in settings.items()]
-        done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=True)
-    return [float(x) for x in re.findall(r"mean_absolute_error ([\d.]+)", done.stderr)]
 
 
 def error_of_the_sketches() -> float:
@@ -55,7 +42,12 @@ def main() -> None:
     results, settings = {}, dict[str, float]()
     for name, changes in VARIANTS.items():
         settings |= changes
-        runs = [errors(settings, flags.epochs, seed) for seed in range(flags.seeds)]
+        runs = [
+            train(
+                "configs/openmoji.py", {**settings, "num_epochs": flags.epochs, "seed": seed}
+            ).mean_absolute_error
+            for seed in range(flags.seeds)
+        ]
         results[name] = {"settings": dict(settings), "mean_absolute_error": runs}
         last = [sum(run[-3:]) / 3 for run in runs]
         print(f"{name}: last three epochs' mean {sum(last) / len(last):.4f}", flush=True)

@@ -1,7 +1,9 @@
 """The first four convolutions of VGG16, the frozen phi of the feature-level loss."""
 
+import struct
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -11,93 +13,200 @@ from jaxtyping import Array, Float
 from s2c_jax.errors import UserError
 from s2c_jax.models.layers import conv_native
 
-# Simonyan and Zisserman 2015, table 1, column D, up to the activations that the loss compares.
-_LAYERS = {
-    "block1_conv1": (3, 64),
-    "block1_conv2": (64, 64),
-    "block2_conv1": (64, 128),
-    "block2_conv2": (128, 128),
-}
-# The ImageNet means that Keras's weights were trained with, in their order: blue, green, red.
-_MEAN_BGR = np.array([103.939, 116.779, 123.68], np.float32)
+KERAS_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+_KERAS_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{KERAS_FILE}"
+# As keras.applications publishes it.
+_KERAS_HASH = "md5:6d6bbae143d832006294945121d1f1fc"
+
+# Simonyan and Zisserman 2015, table 1, column D, up to the activations that the loss compares: the
+# names in Keras and in torchvision, the channels in and out.
+_LAYERS = (
+    ("block1_conv1", "features.0", 3, 64),
+    ("block1_conv2", "features.2", 64, 64),
+    ("block2_conv1", "features.5", 64, 128),
+    ("block2_conv2", "features.7", 128, 128),
+)
+# ImageNet's colours as the two sets of weights were trained with, RGB: Keras's take levels of
+# [0, 255] less a mean, torchvision's levels of [0, 1] less a mean in units of their deviation.
+_KERAS_MEAN = np.array([123.68, 116.779, 103.939], np.float32)
+_TORCH_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+_TORCH_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 
 
-class ConvWeights(TypedDict):
-    """One layer's weights: kernel (3, 3, in, out) and bias (out,), float32."""
+class Conv(NamedTuple):
+    """One layer: kernel (3, 3, in, out) and bias (out,), float32."""
 
-    kernel: np.ndarray
-    bias: np.ndarray
+    kernel: Float[np.ndarray, "3 3 in out"]
+    bias: Float[np.ndarray, " out"]
 
 
-def load_weights(path: str | Path) -> dict[str, ConvWeights]:
-    """Reads the four layers from Keras's `vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5`.
+class Vgg16(NamedTuple):
+    """The frozen network, for RGB pictures in [-1, 1].
+
+    Attributes:
+        scale: what each colour is multiplied with first.
+        offset: what is then added to it.
+        convs: block1_conv1, block1_conv2, block2_conv1 and block2_conv2.
+    """
+
+    scale: Float[np.ndarray, "3"]
+    offset: Float[np.ndarray, "3"]
+    convs: tuple[Conv, ...]
+
+
+def load(source: str) -> Vgg16:
+    """Returns the network with the weights that a setting names.
 
     Args:
-        path: the file; it may hold more layers, they are not read.
-
-    Returns:
-        The weights by layer name.
+        source: a file of Keras (`KERAS_FILE`) or torchvision (VGG16's state as safetensors), told
+            apart by content; "download", which is Keras's file, fetched once; or "random", see
+            `random`.
 
     Raises:
-        UserError: h5py is not installed, or the file is missing, no HDF5, or holds other shapes.
+        UserError: the file is not there, is of neither kind, is damaged or holds other shapes, or
+            a package is missing.
     """
-    try:
-        import h5py
-    except ImportError:
-        raise UserError(
-            "loss.feature_weights needs the package h5py: pip install 's2c_jax[vgg]'"
-        ) from None
-    path = Path(path).expanduser()
+    if source == "random":
+        return random()
+    path = _fetch() if source == "download" else Path(source).expanduser()
     if not path.is_file():
-        raise UserError(f"loss.feature_weights: there is no file {path}")
+        raise UserError(f"loss.feature_weights: there is no file {source!r}")
+    with path.open("rb") as file:
+        start = file.read(9)
     try:
-        with h5py.File(path) as file:
-            return {name: _read_layer(file, name, *shape) for name, shape in _LAYERS.items()}
-    except OSError as error:
+        if start.startswith(b"\x89HDF\r\n\x1a\n"):
+            return _read_keras(path)
+        if start.endswith(b"{") and 0 < struct.unpack("<Q", start[:8])[0] < path.stat().st_size:
+            return _read_torchvision(path)
+    except ImportError as error:
         raise UserError(
-            f"loss.feature_weights: {path} is not a readable HDF5 file ({error})"
+            f"loss.feature_weights needs the package {error.name}: pip install 's2c_jax[vgg]'"
         ) from None
+    except OSError as error:
+        raise UserError(f"loss.feature_weights: {path} cannot be read ({error})") from None
     except (KeyError, ValueError) as error:
         raise UserError(
-            f"loss.feature_weights: {path} does not hold VGG16 in Keras's layout ({error})"
+            f"loss.feature_weights: {path} does not hold VGG16 ({error.args[0]})"
         ) from None
+    raise UserError(
+        f"loss.feature_weights: {path} is neither HDF5, as Keras's {KERAS_FILE} is, "
+        "nor safetensors, as torchvision's VGG16 is published"
+    )
+
+
+def random(seed: int = 0) -> Vgg16:
+    """Returns a stand-in for machines without a file: random filters instead of ImageNet's.
+
+    Its activations depend on edges and colours of a neighbourhood, as those of any convolutions do,
+    but on nothing that was learned. The kernels are drawn from N(0, 2 / inputs) (He et al. 2015,
+    equation 10), which keeps the size of activations from layer to layer.
+
+    Args:
+        seed: where the kernels come from. The same seed is the same network on any machine.
+    """
+    generator = np.random.default_rng(seed)
+    convs = []
+    for _, _, inputs, outputs in _LAYERS:
+        kernel = generator.standard_normal((3, 3, inputs, outputs), np.float32)
+        kernel *= np.float32(np.sqrt(2 / (9 * inputs)))
+        convs.append(Conv(kernel, np.zeros(outputs, np.float32)))
+    return _torch_scaled(convs)
 
 
 def features(
-    weights: dict[str, ConvWeights], pictures: Float[Array, "batch height width 3"]
+    network: Vgg16, pictures: Float[Array, "batch height width 3"]
 ) -> Float[Array, "batch height//2 width//2 128"]:
     """Returns block2_conv2's activations after its ReLU.
 
     Args:
-        weights: from `load_weights`.
+        network: from `load`.
         pictures: RGB in [-1, 1].
     """
-    x = (pictures[..., ::-1] + 1) * 127.5 - _MEAN_BGR
-    for name in _LAYERS:
-        if name == "block2_conv1":
+    x = pictures * network.scale + network.offset
+    for i, (kernel, bias) in enumerate(network.convs):
+        if i == 2:
             x = nn.max_pool(x, (2, 2), (2, 2))
-        layer = weights[name]
         # The weights are frozen, and the input's gradient of a dense convolution is a dense
         # convolution, which XLA runs well everywhere: patches would cost nine times the memory.
-        x = nn.relu(conv_native(x, jnp.asarray(layer["kernel"]), 1, 1) + layer["bias"])
+        x = nn.relu(conv_native(x, jnp.asarray(kernel), 1, 1) + bias)
     return x
 
 
-def _read_layer(file: Any, name: str, inputs: int, outputs: int) -> ConvWeights:
-    """Finds a layer's kernel and bias by their rank: Keras's versions name them differently."""
-    by_rank: dict[int, np.ndarray] = {}
-
-    def collect(_: str, item: Any) -> None:
-        if hasattr(item, "shape"):
-            by_rank[item.ndim] = np.asarray(item, np.float32)
-
-    file[name].visititems(collect)
-    if set(by_rank) != {1, 4}:
-        raise ValueError(f"{name} has no kernel and bias")
-    kernel, bias = by_rank[4], by_rank[1]
-    if kernel.shape != (3, 3, inputs, outputs) or bias.shape != (outputs,):
-        raise ValueError(
-            f"{name} has shapes {kernel.shape} and {bias.shape}, "
-            f"not {(3, 3, inputs, outputs)} and {(outputs,)}"
+def _fetch() -> Path:
+    """Downloads Keras's file into the user's cache, unless it is there already."""
+    try:
+        import pooch
+    except ImportError:
+        raise UserError(
+            "loss.feature_weights='download' needs the package pooch: pip install 's2c_jax[vgg]'"
+        ) from None
+    try:
+        return Path(
+            pooch.retrieve(
+                _KERAS_URL, _KERAS_HASH, fname=KERAS_FILE, path=pooch.os_cache("s2c_jax")
+            )
         )
-    return ConvWeights(kernel=kernel, bias=bias)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"loss.feature_weights='download' could not fetch {_KERAS_URL} ({error}): fetch it on "
+            "another machine and give its path, take 'random', or leave the feature loss out with "
+            "--config.loss.feature=0"
+        ) from None
+
+
+def _read_keras(path: Path) -> Vgg16:
+    import h5py
+
+    convs = []
+    with h5py.File(path) as file:
+        for name, _, inputs, outputs in _LAYERS:
+            # Keras's versions name a layer's arrays differently; their ranks do not change.
+            arrays = {array.ndim: np.asarray(array, np.float32) for array in _arrays(file[name])}
+            if set(arrays) != {1, 4}:
+                raise ValueError(f"{name} has no kernel and bias")
+            convs.append(_checked(name, arrays[4], arrays[1], inputs, outputs))
+    # Keras's first layer takes blue, green, red.
+    convs[0] = convs[0]._replace(kernel=np.ascontiguousarray(convs[0].kernel[:, :, ::-1]))
+    return Vgg16(np.full(3, 127.5, np.float32), 127.5 - _KERAS_MEAN, tuple(convs))
+
+
+def _arrays(group: Any) -> Iterator[Any]:
+    for item in group.values():
+        yield from [item] if hasattr(item, "shape") else _arrays(item)
+
+
+def _read_torchvision(path: Path) -> Vgg16:
+    import safetensors
+
+    convs = []
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            names = set(file.keys())
+            for _, name, inputs, outputs in _LAYERS:
+                if not {f"{name}.weight", f"{name}.bias"} <= names:
+                    raise ValueError(f"there is no {name}.weight and {name}.bias")
+                kernel, bias = (
+                    np.asarray(file.get_tensor(f"{name}.{part}"), np.float32)
+                    for part in ("weight", "bias")
+                )
+                if kernel.ndim == 4:
+                    kernel = np.ascontiguousarray(kernel.transpose(2, 3, 1, 0))
+                convs.append(_checked(name, kernel, bias, inputs, outputs))
+    except safetensors.SafetensorError as error:
+        raise ValueError(str(error)) from None
+    return _torch_scaled(convs)
+
+
+def _checked(name: str, kernel: np.ndarray, bias: np.ndarray, inputs: int, outputs: int) -> Conv:
+    expected = (3, 3, inputs, outputs), (outputs,)
+    if (kernel.shape, bias.shape) != expected:
+        raise ValueError(
+            f"{name} has shapes {kernel.shape} and {bias.shape}, not {expected[0]} and "
+            f"{expected[1]}, in the order height, width, in, out"
+        )
+    return Conv(kernel, bias)
+
+
+def _torch_scaled(convs: list[Conv]) -> Vgg16:
+    scale = 0.5 / _TORCH_DEVIATION
+    return Vgg16(scale, (0.5 - _TORCH_MEAN) / _TORCH_DEVIATION, tuple(convs))
