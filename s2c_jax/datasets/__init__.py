@@ -1,8 +1,11 @@
 """The TFDS builders; importing this module registers them."""
 
+from s2c_jax.datasets.anime_sketch_colorization.anime_sketch_colorization import (
+    AnimeSketchColorization,
+)
 from s2c_jax.datasets.folder_pairs.folder_pairs import FolderPairs
 from s2c_jax.datasets.openmoji_sketch.openmoji_sketch import OpenmojiSketch
 
-NAMES = (OpenmojiSketch.name, FolderPairs.name)
+NAMES = (OpenmojiSketch.name, AnimeSketchColorization.name, FolderPairs.name)
 
-__all__ = ["NAMES", "FolderPairs", "OpenmojiSketch"]
+__all__ = ["NAMES", "AnimeSketchColorization", "FolderPairs", "OpenmojiSketch"]

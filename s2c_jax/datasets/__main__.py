@@ -49,12 +49,8 @@ def prepare(name: str, data_dir: str | None = None, manual_dir: str | None = Non
             for config in tfds.builder_cls(builder).builder_configs
         ]
         raise UserError(f"no data set {name!r}; there are {', '.join(known)}") from None
-    instructions = builder.MANUAL_DOWNLOAD_INSTRUCTIONS
-    if instructions and not builder.is_prepared():
-        if manual_dir is None:
-            raise UserError(f"{name} needs --manual_dir. {instructions}")
-        if not Path(manual_dir).is_dir():
-            raise UserError(f"--manual_dir: there is no folder {manual_dir}")
+    if manual_dir is not None and not Path(manual_dir).is_dir() and not builder.is_prepared():
+        raise UserError(f"--manual_dir: there is no folder {manual_dir}")
     try:
         builder.download_and_prepare(
             download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
@@ -66,6 +62,8 @@ def prepare(name: str, data_dir: str | None = None, manual_dir: str | None = Non
         ) from None
     sizes = ", ".join(f"{info.num_examples} {split}" for split, info in builder.info.splits.items())
     print(f"{name}: {sizes} pairs in {builder.data_dir}")
+    if summary := builder.summary():
+        print(f"{name}: {summary}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
@@ -23,37 +25,62 @@ class PairsConfig(tfds.core.BuilderConfig):
     size: int = 64
 
 
+def configs(*sizes: int) -> list[PairsConfig]:
+    """Returns a config for each size in pixels, named after it."""
+    return [
+        PairsConfig(name=str(size), description=f"{size}x{size} pixels", size=size)
+        for size in sizes
+    ]
+
+
 class PairsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
-    """A builder of pairs in four sizes, kept as PNG in ArrayRecord: TFDS needs no TensorFlow then.
+    """A builder of pairs in several sizes, kept as PNG in ArrayRecord: that needs no TensorFlow.
 
     Features: "sketch" and "color", RGB pictures of the config's size, and "id", a name.
     """
 
-    BUILDER_CONFIGS: ClassVar[list[PairsConfig]] = [
-        PairsConfig(name=str(size), description=f"{size}x{size} pixels", size=size)
-        for size in (64, 128, 256, 512)
-    ]
+    BUILDER_CONFIGS: ClassVar[list[PairsConfig]] = configs(64, 128, 256, 512)
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("file_format", tfds.core.FileFormat.ARRAY_RECORD)
         super().__init__(**kwargs)
 
-    def pairs_info(self, **description: Any) -> tfds.core.DatasetInfo:
+    def pairs_info(
+        self, features: Mapping[str, Any] | None = None, **description: Any
+    ) -> tfds.core.DatasetInfo:
         """Returns TFDS's description of the data set.
 
         Args:
-            **description: description, homepage, citation, license.
+            features: those that the data set has besides.
+            **description: description, homepage, citation, license, metadata.
         """
         size = self.builder_config.size
         picture = tfds.features.Image(shape=(size, size, 3), encoding_format="png")
         return tfds.core.DatasetInfo(
             builder=self,
             features=tfds.features.FeaturesDict(
-                {"sketch": picture, "color": picture, "id": tfds.features.Text()}
+                {
+                    "sketch": picture,
+                    "color": picture,
+                    "id": tfds.features.Text(),
+                    **(features or {}),
+                }
             ),
             supervised_keys=("sketch", "color"),
             **description,
         )
+
+    def summary(self) -> str:
+        """Returns a line about the preparation, to be printed after it; "" is none."""
+        return ""
+
+
+def manual_dir(dl_manager: tfds.download.DownloadManager) -> Path | None:
+    """Returns the folder of the user's own files; None if it is missing or empty."""
+    try:
+        return Path(dl_manager.manual_dir)
+    except AssertionError:
+        return None
 
 
 def example(name: str, *, sketch: Image.Image, color: Image.Image) -> dict[str, Any]:

@@ -25,7 +25,10 @@ class FolderPairs(pairs.PairsBuilder):
         return self.pairs_info(description=f"Your own pairs. {self.MANUAL_DOWNLOAD_INSTRUCTIONS}")
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        found = find_pairs(Path(dl_manager.manual_dir))
+        folder = pairs.manual_dir(dl_manager)
+        if folder is None:
+            raise UserError(f"{self.name} needs --manual_dir. {self.MANUAL_DOWNLOAD_INSTRUCTIONS}")
+        found = find_pairs(folder)
         return {
             "train": self._generate_examples(
                 {name: pair for name, pair in found.items() if not pairs.is_validation(name)}

@@ -1,0 +1,1 @@
+"""The Kaggle set of anime sketches and their colour pictures."""
