@@ -4,7 +4,6 @@ import io
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
@@ -18,7 +17,7 @@ MAX_PIXELS = 4096 * 4096
 WHITE = (255, 255, 255)
 
 
-def read(file: Path | BinaryIO, name: str = "") -> Image.Image:
+def read(file: Path | io.BytesIO, name: str = "") -> Image.Image:
     """Reads a picture as RGB, upright, on white where it is transparent.
 
     Args:
