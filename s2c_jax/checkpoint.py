@@ -50,6 +50,11 @@ def save(manager: ocp.CheckpointManager, state: TrainState, batches: Any, num_pa
     )
 
 
+def save_start(manager: ocp.CheckpointManager, state: TrainState) -> None:
+    """Saves a state of step 0, from which training starts with the first batch of the data."""
+    manager.save(0, args=ocp.args.Composite(state=ocp.args.StandardSave(state)))
+
+
 def restore_latest(
     manager: ocp.CheckpointManager, state: TrainState, batches: Any, num_pairs: int
 ) -> TrainState:
@@ -68,16 +73,18 @@ def restore_latest(
     if step is None:
         return state
     shapes = jax.tree.map(ocp.tree.to_shape_dtype_struct, state)
+    position = {
+        "data": grain.checkpoint.CheckpointRestore(batches),
+        "num_pairs": ocp.args.JsonRestore(),
+    }
     with _readable(Path(manager.directory) / str(step)):
         restored = manager.restore(
             step,
             args=ocp.args.Composite(
-                state=ocp.args.StandardRestore(shapes),
-                data=grain.checkpoint.CheckpointRestore(batches),
-                num_pairs=ocp.args.JsonRestore(),
+                state=ocp.args.StandardRestore(shapes), **(position if step else {})
             ),
         )
-    if restored.num_pairs != num_pairs:
+    if step and restored.num_pairs != num_pairs:
         raise UserError(
             f"the run was trained on {restored.num_pairs} pairs and the data set has {num_pairs} "
             "now: take another --workdir, or that data"

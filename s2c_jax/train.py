@@ -45,30 +45,16 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
     vgg = vgg16.load(config.loss.feature_weights) if config.loss.feature else None
     if vgg and config.loss.feature_weights == "random":
         print("config.loss.feature_weights is 'random': VGG16 has random filters, not ImageNet's")
-    _claim_workdir(config, workdir)
+    claim_workdir(config, workdir)
 
-    generator = Generator(**config.generator)
-    discriminator = Discriminator(config.discriminator.channels)
-    optimizer = optax.adam(
-        config.optimizer.learning_rate, config.optimizer.beta1, config.optimizer.beta2
-    )
-    init_key, step_key = jax.random.split(jax.random.key(config.seed))
-    create: Callable[[Array], TrainState] = functools.partial(
-        create_train_state,
-        generator=generator,
-        discriminator=discriminator,
-        optimizer=optimizer,
-        image_size=config.image_size,
-    )
-    # It runs once, and on CPU nearly all of its time is compilation: a fifth of it is enough.
-    quickly = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
-    state = jax.jit(create, out_shardings=_replicated(), compiler_options=quickly)(init_key)
+    generator, discriminator, optimizer = make_networks(config)
+    state = initial_state(config)
     train_step = pmap_train_step(
         make_train_step(
             generator,
             discriminator,
             optimizer,
-            key=step_key,
+            key=_keys(config.seed)[1],
             weights=LossWeights(**{name: config.loss[name] for name in LossWeights._fields}),
             pooling=config.discriminator.pooling,
             discriminator_period=config.discriminator.update_every,
@@ -119,6 +105,38 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
                     checkpoint.save(manager, state, batches, len(train_source))
 
 
+def make_networks(
+    config: ml_collections.ConfigDict,
+) -> tuple[Generator, Discriminator, optax.GradientTransformation]:
+    """Returns generator, discriminator and the optimiser of both, as the settings have them."""
+    optimizer = optax.adam(
+        config.optimizer.learning_rate, config.optimizer.beta1, config.optimizer.beta2
+    )
+    return Generator(**config.generator), Discriminator(config.discriminator.channels), optimizer
+
+
+def initial_state(config: ml_collections.ConfigDict) -> TrainState:
+    """Returns the state at step 0, replicated over the devices."""
+    generator, discriminator, optimizer = make_networks(config)
+    create: Callable[[Array], TrainState] = functools.partial(
+        create_train_state,
+        generator=generator,
+        discriminator=discriminator,
+        optimizer=optimizer,
+        image_size=config.image_size,
+    )
+    # It runs once, and on CPU nearly all of its time is compilation: a fifth of it is enough.
+    quickly = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
+    jitted = jax.jit(create, out_shardings=_replicated(), compiler_options=quickly)
+    return jitted(_keys(config.seed)[0])
+
+
+def _keys(seed: int) -> tuple[Array, Array]:
+    """Returns where the initial weights come from, and where the steps' randomness does."""
+    initial, steps = jax.random.split(jax.random.key(seed))
+    return initial, steps
+
+
 def _mean_absolute_error(
     generate: Callable[[PyTree, Pictures], Pictures], variables: PyTree, source: Any, count: int
 ) -> float:
@@ -137,8 +155,12 @@ def _replicated() -> jax.sharding.NamedSharding:
     return jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
 
 
-def _claim_workdir(config: ml_collections.ConfigDict, workdir: Path) -> None:
-    """Makes the workdir and its config.json, unless another run's are in it."""
+def claim_workdir(config: ml_collections.ConfigDict, workdir: Path) -> None:
+    """Makes the workdir and its config.json, unless another run's are in it.
+
+    Raises:
+        UserError: they are, or it cannot be written.
+    """
     file = workdir / "config.json"
     if file.exists() or checkpoint.steps(workdir):
         old = config_lib.load(file)

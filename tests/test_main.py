@@ -37,7 +37,14 @@ def run(module, *arguments):
         (["--config.seed=one"], "--config.seed=one"),
         (["--config.batch_size=0"], "config.batch_size is 0"),
         (["--config.image_size=100"], "config.image_size is 100"),
-        (["--config.loss.feature=0.01"], "--config.loss.feature=0"),
+        (
+            [
+                "--config.dataset.data_dir={data}",
+                "--config.loss.feature=0.01",
+                "--config.loss.feature_weights={tmp}/vgg.h5",
+            ],
+            "loss.feature_weights: there is no file '{tmp}/vgg.h5'",
+        ),
         (["--config.dataset.data_dir={tmp}"], "run python -m s2c_jax.datasets openmoji_sketch/64"),
         (["--config.dataset.name=openmoji_sketch/64"], "no such data set of pairs"),
         (["-config.sead=1"], "config.sead: no such key; did you mean config.seed"),

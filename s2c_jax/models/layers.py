@@ -20,6 +20,9 @@ _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 kernel_init = nn.initializers.normal(stddev=0.02)
 
+# What batch norm adds to a variance before it takes the root.
+EPSILON = 1e-5
+
 
 def conv(
     x: Float[Array, "batch height width in"],
@@ -195,7 +198,7 @@ def batch_norm(train: bool, **kwargs: Any) -> nn.BatchNorm:
     return nn.BatchNorm(
         use_running_average=not train,
         momentum=0.99,
-        epsilon=1e-5,
+        epsilon=EPSILON,
         axis_name="batch" if train else None,
         **kwargs,
     )

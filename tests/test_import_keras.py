@@ -1,0 +1,113 @@
+"""A generator from Keras as the start of a run, and every file that is none.
+
+That it makes Keras's own picture is tested in tests/parity, where Keras is installed.
+"""
+
+import h5py
+import jax
+import numpy as np
+import pytest
+
+from s2c_jax import checkpoint
+from s2c_jax.errors import UserError
+from s2c_jax.import_keras import import_generator
+from s2c_jax.train import initial_state, train_and_evaluate
+from tests.conftest import assert_trees_equal
+from tests.test_main import run
+
+
+def write(path, config, *, leave_out=(), kernel_of=None):
+    """Writes random weights in the layout that Keras 2 saves a model's weights in."""
+    params = initial_state(config).generator.params
+    rng = np.random.default_rng(0)
+    depth = len(config.generator.channels)
+    names = [f"encoder_{i}" for i in range(depth)] + [f"decoder_{i}" for i in range(depth - 1)]
+    names.append("output")
+    with h5py.File(path, "w") as file:
+        layers = []
+        for name in names:
+            kernel = params[name]["kernel"].shape
+            if not name.startswith("encoder"):
+                kernel = (*kernel[:2], kernel[3], kernel[2])
+            if name == kernel_of:
+                kernel = (3, 3, *kernel[2:])
+            layers.append((name, {"kernel": kernel, "bias": params[name]["bias"].shape}))
+            norm = name.replace("_", "_norm_")
+            if norm != name and norm in params:
+                size = params[norm]["scale"].shape
+                vectors = ("gamma", "beta", "moving_mean", "moving_variance")
+                layers.append((norm, dict.fromkeys(vectors, size)))
+        file.attrs["layer_names"] = [name for name, _ in layers if name not in leave_out]
+        for name, shapes in layers:
+            group = file.create_group(name)
+            group.attrs["weight_names"] = [f"{name}/{part}:0" for part in shapes]
+            for part, shape in shapes.items():
+                group[f"{name}/{part}:0"] = rng.uniform(0.01, 0.05, shape).astype(np.float32)
+    return path
+
+
+def test_training_goes_on_from_it(tmp_path, small_config):
+    small_config.num_epochs = 1
+    path, workdir = write(tmp_path / "generator.h5", small_config), tmp_path / "run"
+    import_generator(path, small_config, workdir)
+    assert checkpoint.steps(workdir) == [0]
+    state = initial_state(small_config)
+    with checkpoint.open_manager(workdir, 3) as manager:
+        restored = checkpoint.restore_latest(manager, state, None, 0)
+    with h5py.File(path) as file:
+        kernel = file["decoder_0/decoder_0/kernel:0"][()].swapaxes(2, 3)
+        variance = file["decoder_norm_0/decoder_norm_0/moving_variance:0"][()]
+    generator = restored.generator
+    np.testing.assert_array_equal(generator.params["decoder_0"]["kernel"], kernel)
+    # Both square roots are of the same number: variance + 0.001 there, + 0.00001 here.
+    np.testing.assert_allclose(
+        generator.batch_stats["decoder_norm_0"]["var"] + 1e-5, variance + 1e-3, rtol=1e-6
+    )
+    assert_trees_equal(restored.ema, generator.variables)
+    assert_trees_equal(restored.discriminator, state.discriminator)
+
+    train_and_evaluate(small_config, workdir)
+    last = checkpoint.steps(workdir)[-1]
+    assert last > 0
+    shapes = jax.eval_shape(lambda: state.ema)
+    _, trained = checkpoint.restore_generator(workdir, shapes)
+    moved = np.abs(trained["params"]["decoder_0"]["kernel"] - kernel).max()
+    assert 0 < moved < 2 * last * small_config.optimizer.learning_rate
+
+
+def test_every_file_that_is_none_is_named(tmp_path, small_config):
+    (tmp_path / "text.h5").write_text("no HDF5")
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["x"] = 1
+    files = {
+        "there is no file": tmp_path / "missing.h5",
+        "is not a readable HDF5 file": tmp_path / "text.h5",
+        "neither layer_names nor layers": tmp_path / "other.h5",
+        "holds 5 convolutions and 3 batch norms, and .* asks for 6 and 3": write(
+            tmp_path / "short.h5", small_config, leave_out=["output"]
+        ),
+        r"encoder_1/encoder_1 has a kernel of shape \(3, 3, 4, 8\), and encoder_1 needs": write(
+            tmp_path / "kernel.h5", small_config, kernel_of="encoder_1"
+        ),
+    }
+    for message, path in files.items():
+        with pytest.raises(UserError, match=message) as raised:
+            import_generator(path, small_config, tmp_path / "run")
+        assert str(path) in str(raised.value)
+        assert "\n" not in str(raised.value)
+        assert not (tmp_path / "run").exists()
+
+
+def test_the_command_imports_once(tmp_path, small_config):
+    path = write(tmp_path / "generator.h5", small_config)
+    arguments = [
+        "--config", "configs/openmoji.py", "--workdir", tmp_path / "run",
+        "--config.generator.channels=(4, 8, 8)", "--config.discriminator.channels=(4, 8)", path,
+    ]  # fmt: skip
+    done = run("import_keras", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "colour with s2c_jax.colorize" in done.stdout
+    done = run("import_keras", *arguments)
+    assert done.returncode == 1
+    assert "holds checkpoints already: take another" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
