@@ -4,12 +4,13 @@ VENV ?= .venv
 WORKDIR ?= runs/openmoji
 BIN = $(VENV)/bin
 
-.PHONY: demo install test clean
+.PHONY: demo install test parity clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo     train on OpenMoji's drawings and colour held-out sketches (10 minutes)"
 	@echo "make test     ruff, mypy and pytest, as in CI"
+	@echo "make parity   the same numbers as PyTorch and Keras, which it installs"
 	@echo "make install  the environment alone, in $(VENV)"
 	@echo "make clean    remove the environment and the caches"
 
@@ -31,6 +32,14 @@ test: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+# PyTorch is large: only these tests need it.
+$(VENV)/parity: $(VENV)/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[parity]'
+	@touch $@
+
+parity: $(VENV)/parity
+	$(BIN)/pytest tests/parity
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
