@@ -37,7 +37,7 @@ def default_config() -> ml_collections.ConfigDict:
 
     config.dataset = dataset = ml_collections.ConfigDict()
     # A TFDS builder of s2c_jax.datasets (or your own, imported by your config file).
-    dataset.name = "openmoji_sketch"
+    dataset.name = "anime_sketch_colorization"
     # Where TFDS keeps prepared data; "" is TFDS's own default, ~/tensorflow_datasets.
     dataset.data_dir = ""
     # Threads that read and decode pairs.

@@ -78,6 +78,7 @@ def make_small_config(data_dir: str) -> ConfigDict:
     config.image_size = 64
     config.batch_size = 8
     config.num_epochs = 2
+    config.dataset.name = "openmoji_sketch"
     config.dataset.data_dir = data_dir
     config.generator.channels = (4, 8, 8)
     config.discriminator.channels = (4, 8)

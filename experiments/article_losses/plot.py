@@ -1,0 +1,89 @@
+"""Plots a finished run beside the article's figures: both losses by epoch, and its pictures.
+
+python -m experiments.article_losses.plot --workdir runs/sketch2color
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+EPOCHS = (30, 40, 43)
+# The article's own run: where its discriminator's loss stays, and its generator's first and last.
+ARTICLE_DISCRIMINATOR = (0.23, 0.35)
+ARTICLE_GENERATOR = (180.0, 130.0)
+PARTS = {"adversarial": 1.0, "pixel": 100.0, "feature": 0.01, "total_variation": 0.0001}
+
+
+def losses(workdir: Path) -> dict[str, dict[int, float]]:
+    """Reads each loss by epoch from TensorBoard's events."""
+    events = EventAccumulator(str(workdir / "tensorboard"), size_guidance={"scalars": 0})
+    events.Reload()
+    names = [name for name in events.Tags()["scalars"] if "_loss" in name or "validation" in name]
+    return {name: {e.step: round(e.value, 5) for e in events.Scalars(name)} for name in names}
+
+
+def plot_losses(curves: dict[str, dict[int, float]]) -> plt.Figure:
+    """Draws the discriminator's loss, the generator's, and what the generator's consists of."""
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 3.6), layout="constrained")
+    epochs = list(curves["discriminator_loss"])
+    left.plot(epochs, list(curves["discriminator_loss"].values()), label="this run")
+    left.axhspan(*ARTICLE_DISCRIMINATOR, color="C1", alpha=0.25, label="the article's")
+    left.set(title="discriminator", ylim=(0, None))
+    middle.plot(epochs, list(curves["generator_loss"].values()), label="this run")
+    middle.plot([1, EPOCHS[-1]], ARTICLE_GENERATOR, "--", label="the article's, about")
+    middle.set(title="generator", yscale="log")
+    for name, weight in PARTS.items():
+        if curve := curves.get(f"generator_loss/{name}"):
+            label = f"{weight:g} x {name.replace('_', ' ')}"
+            right.plot(list(curve), [weight * value for value in curve.values()], label=label)
+    right.set(title="the generator's parts in this run", yscale="log")
+    for axes in (left, middle, right):
+        axes.set_xlabel("epoch")
+        axes.legend()
+        axes.grid(alpha=0.3)
+    return figure
+
+
+def samples(workdir: Path, rows: int = 2) -> Image.Image:
+    """Puts the upper part of the sheets of three epochs below each other."""
+    sheets = [Image.open(workdir / "samples" / f"epoch_{epoch:04d}.png") for epoch in EPOCHS]
+    width, height = sheets[0].size
+    height = height * rows // 6
+    page = Image.new("RGB", (width, height * len(sheets)), "white")
+    for i, sheet in enumerate(sheets):
+        page.paste(sheet.crop((0, 0, width, height)), (0, i * height))
+    return page
+
+
+def main() -> None:
+    """Writes losses.png, samples.webp and results.json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workdir", type=Path, required=True)
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent)
+    flags = parser.parse_args()
+    missing = [e for e in EPOCHS if not (flags.workdir / f"samples/epoch_{e:04d}.png").exists()]
+    if missing:
+        sys.exit(f"{flags.workdir} has no samples of epoch {missing[0]}: is the run finished?")
+    curves = losses(flags.workdir)
+    flags.output.mkdir(parents=True, exist_ok=True)
+    plot_losses(curves).savefig(flags.output / "losses.png", dpi=80)
+    samples(flags.workdir).save(flags.output / "samples.webp", quality=85)
+    results = {name: list(curve.values()) for name, curve in curves.items()}
+    (flags.output / "results.json").write_text(json.dumps(results) + "\n")
+    for name in ("discriminator_loss", "generator_loss"):
+        values = np.array(results[name])
+        print(
+            f"{name}: {values[0]:.3f} after the first epoch, {values[-1]:.3f} after the last, "
+            f"{values[len(values) // 4 :].min():.3f} to {values[len(values) // 4 :].max():.3f} "
+            "over the last three quarters"
+        )
+
+
+if __name__ == "__main__":
+    main()
