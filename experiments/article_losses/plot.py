@@ -10,7 +10,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 EPOCHS = (30, 40, 43)
@@ -42,10 +42,10 @@ def plot_losses(curves: dict[str, dict[int, float]]) -> plt.Figure:
         if curve := curves.get(f"generator_loss/{name}"):
             label = f"{weight:g} x {name.replace('_', ' ')}"
             right.plot(list(curve), [weight * value for value in curve.values()], label=label)
-    right.set(title="the generator's parts in this run", yscale="log")
+    right.set(title="the generator's parts in this run", yscale="log", ylim=(1e-4, None))
     for axes in (left, middle, right):
         axes.set_xlabel("epoch")
-        axes.legend()
+        axes.legend(loc="best" if axes is not right else "lower left", fontsize="small")
         axes.grid(alpha=0.3)
     return figure
 
@@ -55,9 +55,13 @@ def samples(workdir: Path, rows: int = 2) -> Image.Image:
     sheets = [Image.open(workdir / "samples" / f"epoch_{epoch:04d}.png") for epoch in EPOCHS]
     width, height = sheets[0].size
     height = height * rows // 6
-    page = Image.new("RGB", (width, height * len(sheets)), "white")
-    for i, sheet in enumerate(sheets):
-        page.paste(sheet.crop((0, 0, width, height)), (0, i * height))
+    margin = 70
+    page = Image.new("RGB", (margin + width, height * len(sheets)), (224, 224, 224))
+    draw = ImageDraw.Draw(page)
+    for i, (epoch, sheet) in enumerate(zip(EPOCHS, sheets, strict=True)):
+        page.paste(sheet.crop((0, 0, width, height)), (margin, i * height))
+        place = (margin / 2, (i + 0.5) * height)
+        draw.text(place, f"epoch {epoch}", fill=(64, 64, 64), anchor="mm", font_size=14)
     return page
 
 

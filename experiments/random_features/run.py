@@ -22,12 +22,12 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seeds", type=int, default=3)
     flags = parser.parse_args()
-    results: dict[str, list[dict[str, list[float]]]] = {name: [] for name in VARIANTS}
+    results: dict[str, list[list[float]]] = {name: [] for name in VARIANTS}
     for seed in range(flags.seeds):
         for name, changes in VARIANTS.items():
             settings = {**changes, "seed": seed, "num_epochs": flags.epochs}
             run = train("configs/openmoji.py", settings)
-            results[name].append(run._asdict())
+            results[name].append(run.mean_absolute_error)
             print(
                 f"seed {seed}, {name}: last three epochs' mean "
                 f"{statistics.mean(run.mean_absolute_error[-3:]):.4f}, "
