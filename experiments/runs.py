@@ -30,6 +30,8 @@ def train(config: str, settings: Mapping[str, object]) -> Run:
     with tempfile.TemporaryDirectory() as workdir:
         command = [sys.executable, "-m", "s2c_jax.main", "--config", config, "--workdir", workdir]
         command += [f"--config.{key}={value}" for key, value in settings.items()]
-        done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=True)
+        done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            sys.exit(done.stderr)
     epochs = re.findall(r"mean_absolute_error ([\d.]+).*?([\d.]+) images/s", done.stderr)
     return Run([float(error) for error, _ in epochs], [float(speed) for _, speed in epochs])

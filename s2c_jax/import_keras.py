@@ -94,8 +94,9 @@ def read_generator(path: Path, variables: PyTree, epsilon: float | None = None) 
     matter, and convolutions may be without bias.
 
     Args:
-        path: a model or its weights as Keras 1 to 3 save them: model.save("x.h5"),
-            model.save_weights("x.h5") or model.save_weights("x.weights.h5").
+        path: a model or its weights as Keras 2 and 3 save them: model.save("x.h5"),
+            model.save_weights("x.h5") or, of a model without nested parts, Keras 3's
+            model.save_weights("x.weights.h5").
         variables: the generator's, for their shapes.
         epsilon: what the model's batch norm adds to variances. It becomes part of the variances,
             since it is `layers.EPSILON` here. None is what the file says, or Keras's default.
@@ -119,15 +120,17 @@ def read_generator(path: Path, variables: PyTree, epsilon: float | None = None) 
                 epsilon = _epsilon(file)
     except OSError as error:
         raise UserError(f"{path} is not a readable HDF5 file ({error})") from None
-    except (KeyError, ValueError) as error:
-        raise UserError(f"{path} does not hold a Keras model ({error.args[0]})") from None
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        # What h5py raises depends on where a file is damaged.
+        raise UserError(f"{path} does not hold a Keras model ({error})") from None
 
     params, stats = {}, {}
     ours, our_norms = _names(variables["params"])
     if (len(convolutions), len(norms)) != (len(ours), len(our_norms)):
         raise UserError(
             f"{path} holds {len(convolutions)} convolutions and {len(norms)} batch norms, and "
-            f"config.generator.channels asks for {len(ours)} and {len(our_norms)}"
+            f"config.generator.channels asks for {len(ours)} and {len(our_norms)} (of a model with "
+            'nested parts, save all: model.save("generator.h5"))'
         )
     for name, convolution in zip(ours, convolutions, strict=True):
         kernel = convolution.kernel

@@ -52,7 +52,7 @@ def parse(colorgram: bytes) -> Palette:
                 for band in range(BANDS)
             ]
         )
-    except (KeyError, OverflowError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"no colorgram ({error})") from None
 
 
@@ -82,7 +82,12 @@ def _frequent_colors(pixels: UInt8[np.ndarray, "pixels 3"]) -> Integer[np.ndarra
 
 def _filled(colors: object) -> UInt8[np.ndarray, "4 3"]:
     """Fills a band that has fewer colours up with its last one, an empty one with white."""
-    found = np.asarray(colors, np.int64).reshape(-1, 3)[:COLORS]
+    found = np.asarray(colors, np.int64)
+    if not found.size:
+        found = found.reshape(0, 3)
+    if found.ndim != 2 or found.shape[1] != 3:
+        raise ValueError("colours must be of three numbers each")
+    found = found[:COLORS]
     if ((found < 0) | (found > 255)).any():
         raise ValueError("colours must lie in [0, 255]")
     last = found[-1:] if len(found) else np.full((1, 3), 255)

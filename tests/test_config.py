@@ -101,3 +101,6 @@ def test_a_run_may_be_prolonged_but_not_changed():
     config_lib.require_same_run(changed(), changed(num_epochs=99, checkpoint__keep=1))
     with pytest.raises(UserError, match="generator.dropout_layers was 3 and is 2"):
         config_lib.require_same_run(changed(), changed(generator__dropout_layers=2))
+    config_lib.require_same_run(changed(), changed(loss__feature_weights="/elsewhere/vgg16.h5"))
+    with pytest.raises(UserError, match="loss.feature_weights was 'download' and is 'random'"):
+        config_lib.require_same_run(changed(), changed(loss__feature_weights="random"))

@@ -49,6 +49,11 @@ def test_a_colorgram_file_is_read_in_its_order():
     "content",
     [b"", b"[]", b"{}", b'{"1": {"2": [1, 2, 3]}}', b"\xff"]
     + [
+        # Twelve numbers, but not four colours of three.
+        json.dumps({str(i): {key: [1, 2, 3, 4] for key in "123"} for i in range(1, 5)}).encode(),
+        b"[" * 100_000,
+    ]
+    + [
         json.dumps({str(i): {"1": color} for i in range(1, 5)}).encode()
         for color in ([1, 2], [1, 2, 256], [1, 2, -1], ["a", "b", "c"], None, [1, 2, 3, 4])
     ],

@@ -202,3 +202,17 @@ def test_checkpoint_holds_the_whole_state(finished, module_config, steps_per_epo
     for network in ("generator", "discriminator"):
         assert set(state[network]) == {"params", "batch_stats", "opt_state"}
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state[network]))
+
+
+def test_the_feature_loss_trains_and_leaves_nothing_in_the_checkpoint(
+    finished, small_config, tmp_path, steps_per_epoch, capsys
+):
+    small_config.loss.feature = 0.01
+    small_config.loss.feature_weights = "random"
+    small_config.num_epochs = 1
+    train_lib.train_and_evaluate(small_config, tmp_path)
+    assert "config.loss.feature_weights is 'random'" in capsys.readouterr().out
+    ((_, feature),) = scalars(tmp_path)["generator_loss/feature"]
+    assert feature > 0
+    without = saved_state(finished, 2 * steps_per_epoch)
+    assert jax.tree.structure(saved_state(tmp_path, steps_per_epoch)) == jax.tree.structure(without)

@@ -6,6 +6,7 @@ python -m experiments.article_losses.plot --workdir runs/sketch2color
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -17,7 +18,6 @@ EPOCHS = (30, 40, 43)
 # The article's own run: where its discriminator's loss stays, and its generator's first and last.
 ARTICLE_DISCRIMINATOR = (0.23, 0.35)
 ARTICLE_GENERATOR = (180.0, 130.0)
-PARTS = {"adversarial": 1.0, "pixel": 100.0, "feature": 0.01, "total_variation": 0.0001}
 
 
 def losses(workdir: Path) -> dict[str, dict[int, float]]:
@@ -28,7 +28,7 @@ def losses(workdir: Path) -> dict[str, dict[int, float]]:
     return {name: {e.step: round(e.value, 5) for e in events.Scalars(name)} for name in names}
 
 
-def plot_losses(curves: dict[str, dict[int, float]]) -> plt.Figure:
+def plot_losses(curves: dict[str, dict[int, float]], weights: Mapping[str, float]) -> plt.Figure:
     """Draws the discriminator's loss, the generator's, and what the generator's consists of."""
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 3.6), layout="constrained")
     epochs = list(curves["discriminator_loss"])
@@ -38,7 +38,8 @@ def plot_losses(curves: dict[str, dict[int, float]]) -> plt.Figure:
     middle.plot(epochs, list(curves["generator_loss"].values()), label="this run")
     middle.plot([1, EPOCHS[-1]], ARTICLE_GENERATOR, "--", label="the article's, about")
     middle.set(title="generator", yscale="log")
-    for name, weight in PARTS.items():
+    for name in ("adversarial", "pixel", "feature", "total_variation"):
+        weight = weights[name]
         if curve := curves.get(f"generator_loss/{name}"):
             label = f"{weight:g} x {name.replace('_', ' ')}"
             right.plot(list(curve), [weight * value for value in curve.values()], label=label)
@@ -50,11 +51,11 @@ def plot_losses(curves: dict[str, dict[int, float]]) -> plt.Figure:
     return figure
 
 
-def samples(workdir: Path, rows: int = 2) -> Image.Image:
+def samples(workdir: Path, num_samples: int, rows: int = 2) -> Image.Image:
     """Puts the upper part of the sheets of three epochs below each other."""
     sheets = [Image.open(workdir / "samples" / f"epoch_{epoch:04d}.png") for epoch in EPOCHS]
     width, height = sheets[0].size
-    height = height * rows // 6
+    height = height * rows // max(rows, -(-num_samples // 4))
     margin = 70
     page = Image.new("RGB", (margin + width, height * len(sheets)), (224, 224, 224))
     draw = ImageDraw.Draw(page)
@@ -76,8 +77,11 @@ def main() -> None:
         sys.exit(f"{flags.workdir} has no samples of epoch {missing[0]}: is the run finished?")
     curves = losses(flags.workdir)
     flags.output.mkdir(parents=True, exist_ok=True)
-    plot_losses(curves).savefig(flags.output / "losses.png", dpi=80)
-    samples(flags.workdir).save(flags.output / "samples.webp", quality=85)
+    config = json.loads((flags.workdir / "config.json").read_text())
+    plot_losses(curves, config["loss"]).savefig(flags.output / "losses.png", dpi=80)
+    samples(flags.workdir, config["validation"]["num_samples"]).save(
+        flags.output / "samples.webp", quality=85
+    )
     results = {name: list(curve.values()) for name, curve in curves.items()}
     (flags.output / "results.json").write_text(json.dumps(results) + "\n")
     for name in ("discriminator_loss", "generator_loss"):

@@ -49,8 +49,11 @@ def prepare(name: str, data_dir: str | None = None, manual_dir: str | None = Non
             for config in tfds.builder_cls(builder).builder_configs
         ]
         raise UserError(f"no data set {name!r}; there are {', '.join(known)}") from None
-    if manual_dir is not None and not Path(manual_dir).is_dir() and not builder.is_prepared():
-        raise UserError(f"--manual_dir: there is no folder {manual_dir}")
+    if manual_dir is not None and not builder.is_prepared():
+        if not Path(manual_dir).is_dir():
+            raise UserError(f"--manual_dir: there is no folder {manual_dir}")
+        if not any(Path(manual_dir).iterdir()):
+            raise UserError(f"--manual_dir: the folder {manual_dir} is empty")
     try:
         builder.download_and_prepare(
             download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)

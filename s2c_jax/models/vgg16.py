@@ -1,6 +1,6 @@
 """The first four convolutions of VGG16, the frozen phi of the feature-level loss."""
 
-import struct
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -68,26 +68,26 @@ def load(source: str) -> Vgg16:
     """
     if source == "random":
         return random()
-    path = _fetch() if source == "download" else Path(source).expanduser()
-    if not path.is_file():
-        raise UserError(f"loss.feature_weights: there is no file {source!r}")
-    with path.open("rb") as file:
-        start = file.read(9)
+    path = _fetch() if source == "download" else Path(os.path.expanduser(source))
     try:
+        with path.open("rb") as file:
+            start = file.read(9)
         if start.startswith(b"\x89HDF\r\n\x1a\n"):
             return _read_keras(path)
-        if start.endswith(b"{") and 0 < struct.unpack("<Q", start[:8])[0] < path.stat().st_size:
+        # A safetensors file: the header's length in eight bytes, then the header, JSON.
+        if start[8:] == b"{" and int.from_bytes(start[:8], "little") < path.stat().st_size:
             return _read_torchvision(path)
+    except FileNotFoundError:
+        raise UserError(f"loss.feature_weights: there is no file {source!r}") from None
     except ImportError as error:
         raise UserError(
             f"loss.feature_weights needs the package {error.name}: pip install 's2c_jax[vgg]'"
         ) from None
     except OSError as error:
         raise UserError(f"loss.feature_weights: {path} cannot be read ({error})") from None
-    except (KeyError, ValueError) as error:
-        raise UserError(
-            f"loss.feature_weights: {path} does not hold VGG16 ({error.args[0]})"
-        ) from None
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        # What h5py and safetensors raise depends on where a file is damaged.
+        raise UserError(f"loss.feature_weights: {path} does not hold VGG16 ({error})") from None
     raise UserError(
         f"loss.feature_weights: {path} is neither HDF5, as Keras's {KERAS_FILE} is, "
         "nor safetensors, as torchvision's VGG16 is published"

@@ -87,7 +87,15 @@ def failure(capsys, *arguments):
 
 
 @pytest.mark.parametrize(
-    "layout", ["zip", "browser's zip", "zip of a folder", "folder", "folder of the zip's name"]
+    "layout",
+    [
+        "zip",
+        "browser's zip",
+        "zip of dots",
+        "zip of a folder",
+        "folder",
+        "folder of the zip's name",
+    ],
 )
 def test_every_layout_gives_the_same_pairs(tmp_path, layout):
     files = archive_files(20)
@@ -96,6 +104,8 @@ def test_every_layout_gives_the_same_pairs(tmp_path, layout):
             write_zip(tmp_path / "anime-sketch-colorization-pair.zip", files)
         case "browser's zip":
             write_zip(tmp_path / "archive.zip", files)
+        case "zip of dots":
+            write_zip(tmp_path / "archive.zip", files, "./")
         case "zip of a folder":
             write_zip(tmp_path / "anime-sketch-colorization-pair.zip", files, "metadata/")
         case "folder":
@@ -145,6 +155,7 @@ BROKEN = {
     "does not decode": b"\x89PNG\r\n\x1a\n and no more",
     "cut off": png(np.random.default_rng(0).integers(0, 256, (40, 80, 3), np.uint8))[:-500],
     "no picture": b"hello",
+    "a single pixel": png(np.zeros((1, 1, 3), np.uint8)),
     "a single square": png(pair(0)[0]),
     "three squares": png(np.concatenate([*pair(0), pair(0)[0]], axis=1)),
     "no sketch": png(np.concatenate([pair(0)[0], np.full((SIDE, SIDE, 3), 255, np.uint8)], axis=1)),
@@ -152,7 +163,7 @@ BROKEN = {
 
 
 def test_files_without_a_pair_are_named_counted_and_left_out(tmp_path, capsys):
-    files = archive_files(600)
+    files = archive_files(700)
     for i, content in enumerate(BROKEN.values()):
         files[f"data/train/{5 * i + 1}.png"] = content
     # A colorgram that is none is replaced by the picture's own palette.
@@ -162,18 +173,18 @@ def test_files_without_a_pair_are_named_counted_and_left_out(tmp_path, capsys):
     captured = capsys.readouterr()
     broken = {str(5 * i + 1) for i in range(len(BROKEN))}
     assert not broken & examples(tmp_path, "train").keys()
-    assert len(examples(tmp_path, "train")) == 480 - len(BROKEN)
+    assert len(examples(tmp_path, "train")) == 560 - len(BROKEN)
     metadata = tfds.builder(NAME, data_dir=tmp_path / "prepared").info.metadata
     assert metadata["left_out"].keys() == {f"data/train/{name}.png" for name in broken}
     assert "2" in metadata["palette_computed"]
-    assert len(metadata["palette_computed"]) == 61
+    assert len(metadata["palette_computed"]) == 71
     for name in broken:
         assert f"left out data/train/{name}.png: " in captured.err
-    assert "left out 6 files that hold no pair (data/train/1.png, " in captured.out
-    assert "61 palettes computed" in captured.out
+    assert "left out 7 files that hold no pair (data/train/1.png, " in captured.out
+    assert "71 palettes computed" in captured.out
     # Said again when it is there already.
     prepare(tmp_path)
-    assert "left out 6 files" in capsys.readouterr().out
+    assert "left out 7 files" in capsys.readouterr().out
 
 
 def test_a_damaged_zip_member_is_left_out(tmp_path, capsys):
@@ -233,14 +244,16 @@ main([{NAME!r}, "--manual_dir", {str(tmp_path)!r}, "--data_dir", {str(tmp_path /
 
 
 def test_a_missing_archive_is_answered_by_the_steps_to_get_it(tmp_path, capsys, monkeypatch):
-    (tmp_path / "empty").mkdir()
     monkeypatch.setitem(sys.modules, "kagglehub", None)
-    for folder in (tmp_path / "empty", tmp_path):
-        message = failure(capsys, folder)
-        for part in ("https://www.kaggle.com/datasets/ktaebum/anime-sketch-colorization-pair",
+    assert f"the folder {tmp_path} is empty" in failure(capsys, tmp_path)
+    # Another data set's archive is not taken for it.
+    write_zip(tmp_path / "archive.zip", {"mnist/1.png": b""})
+    message = failure(capsys, tmp_path)
+    assert f"Kaggle's archive is not in {tmp_path}" in message
+    for part in ("https://www.kaggle.com/datasets/ktaebum/anime-sketch-colorization-pair",
                      "anime-sketch-colorization-pair.zip", "--manual_dir",
                      "pip install 's2c_jax[kaggle]'", "kagglehub.login()"):  # fmt: skip
-            assert part in message
+        assert part in message
 
     def refuse(_):
         raise RuntimeError("401\nUnauthorized")
@@ -258,6 +271,7 @@ def test_kagglehub_downloads_what_is_not_there(tmp_path, monkeypatch):
         return str(tmp_path / "cache")
 
     monkeypatch.setitem(sys.modules, "kagglehub", types.SimpleNamespace(dataset_download=download))
+    (tmp_path / "something else").mkdir()
     prepare(tmp_path)
     assert asked == ["ktaebum/anime-sketch-colorization-pair"]
     assert len(examples(tmp_path, "train")) == 16
@@ -270,6 +284,12 @@ def test_a_cut_off_zip_and_an_empty_split_are_named(tmp_path, capsys):
     assert "archive.zip is no whole zip file" in failure(capsys, tmp_path)
     write_zip(path, {k: v for k, v in archive_files(20).items() if "/val/" not in k})
     assert "holds no data/val/*.png" in failure(capsys, tmp_path)
+
+
+def test_a_split_without_a_sound_file_is_named(tmp_path, capsys):
+    files = {name: content for name, content in archive_files(150).items() if "/val/" not in name}
+    write_folder(tmp_path, files | {"data/val/0.png": b"hello"})
+    assert "holds no pair in data/val" in failure(capsys, tmp_path)
 
 
 def test_training_takes_the_pairs(tmp_path):

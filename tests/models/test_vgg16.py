@@ -124,6 +124,9 @@ def test_newer_keras_names_are_found_too(tmp_path):
 
 def test_a_wrong_file_is_named_in_one_line(tmp_path):
     (tmp_path / "text.h5").write_text("no HDF5")
+    (tmp_path / "short").write_bytes(b"{{{")
+    with h5py.File(tmp_path / "flat.h5", "w") as file:
+        file["block1_conv1"] = 1.0
     (tmp_path / "cut.h5").write_bytes(b"\x89HDF\r\n\x1a\n and no more")
     narrow = random_arrays()
     narrow["block2_conv2"] = tuple(part[..., :64] for part in narrow["block2_conv2"])
@@ -133,6 +136,8 @@ def test_a_wrong_file_is_named_in_one_line(tmp_path):
     files = {
         "there is no file": tmp_path / "missing.h5",
         "is neither HDF5": tmp_path / "text.h5",
+        "short is neither HDF5": tmp_path / "short",
+        "flat.h5 does not hold VGG16": tmp_path / "flat.h5",
         "cannot be read": tmp_path / "cut.h5",
         "block2_conv2 has shapes": write_keras(tmp_path / "narrow.h5", narrow),
         "features.7 has shapes": write_torchvision(tmp_path / "narrow", narrow),

@@ -1,6 +1,7 @@
 """TFDS builder of Kaggle's Anime Sketch Colorization Pair."""
 
 import io
+import lzma
 import sys
 import zipfile
 import zlib
@@ -65,7 +66,7 @@ class AnimeSketchColorization(pairs.PairsBuilder):
 
     def find(self, manual_dir: Path | None) -> dict[str, dict[str, str]]:
         """Finds the files of the archive, by name, as paths in it."""
-        self._archive = archive = find_archive(manual_dir) or _download()
+        self._archive = archive = find_archive(manual_dir) or _download(manual_dir)
         self._colorgrams = set(archive.names("colorgram", ".json"))
         found = {
             split: {name: f"data/{folder}/{name}.png" for name in archive.names(folder, ".png")}
@@ -75,6 +76,7 @@ class AnimeSketchColorization(pairs.PairsBuilder):
             if not members:
                 raise UserError(f"{archive.path} holds no data/{_FOLDERS[split]}/*.png")
         self._may_leave_out = int(MAX_LEFT_OUT * sum(map(len, found.values())))
+        self._left = {_FOLDERS[split]: len(members) for split, members in found.items()}
         self.info.metadata.update(left_out={}, palette_computed=[])
         return found
 
@@ -123,6 +125,10 @@ class AnimeSketchColorization(pairs.PairsBuilder):
         member, _, reason = str(error).partition(": ")
         left_out[member] = reason
         tqdm.tqdm.write(f"left out {error}", file=sys.stderr)
+        folder = PurePosixPath(member).parent.name
+        self._left[folder] -= 1
+        if not self._left[folder]:
+            raise UserError(f"{self._archive.path} holds no pair in data/{folder}")
         if len(left_out) > self._may_leave_out:
             worst = "; ".join(f"{name}: {why}" for name, why in list(left_out.items())[:5])
             raise UserError(
@@ -158,7 +164,12 @@ class Archive(NamedTuple):
         """Yields the names, without their suffix, of a folder's members."""
         for member in self.members:
             path = PurePosixPath(member)
-            if path.parent == PurePosixPath("data", folder) and path.suffix == suffix:
+            hidden = path.name.startswith(".")
+            if (
+                path.parent == PurePosixPath("data", folder)
+                and path.suffix == suffix
+                and not hidden
+            ):
                 yield path.stem
 
     def read(self, member: str) -> bytes:
@@ -169,7 +180,9 @@ class Archive(NamedTuple):
         """
         try:
             return self.reader(self.members[member])
-        except (OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        except (
+            OSError, EOFError, RuntimeError, zipfile.BadZipFile, lzma.LZMAError, zlib.error
+        ) as error:  # fmt: skip
             raise UserError(f"{member}: cannot be read ({error})") from None
 
 
@@ -194,13 +207,14 @@ def find_archive(folder: Path | None) -> Archive | None:
                     f"{path} is no whole zip file ({error}): download it again"
                 ) from None
             # It may hold `data` within a folder, and what a Mac adds.
-            paths = [PurePosixPath(member) for member in file.namelist()]
             members = {
-                "/".join(path.parts[-3:]): str(path)
-                for path in paths
-                if path.parts[-3:-2] == ("data",) and "__MACOSX" not in path.parts
+                "/".join(parts[-3:]): member
+                for member in file.namelist()
+                if (parts := PurePosixPath(member).parts)[-3:-2] == ("data",)
+                and "__MACOSX" not in parts
             }
-            return Archive(path, members, file.read)
+            if members:
+                return Archive(path, members, file.read)
     for path in (folder, folder / Path(ARCHIVES[0]).stem):
         if (path / "data").is_dir():
             members = {
@@ -210,24 +224,24 @@ def find_archive(folder: Path | None) -> Archive | None:
     return None
 
 
-def _download() -> Archive:
+def _download(manual_dir: Path | None) -> Archive:
     """Has kagglehub download the archive, which keeps it extracted in its own cache.
 
     Raises:
         UserError: it is not installed, or cannot.
     """
     instructions = AnimeSketchColorization.MANUAL_DOWNLOAD_INSTRUCTIONS
+    missing = f"Kaggle's archive is not {f'in {manual_dir}' if manual_dir else 'there'}"
     try:
         import kagglehub
     except ImportError:
-        raise UserError(f"Kaggle's archive is not there. {instructions}") from None
+        raise UserError(f"{missing}. {instructions}") from None
     try:
         folder = Path(kagglehub.dataset_download(_HANDLE))
     except Exception as error:  # of whatever kind the package's transports raise
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
-            f"Kaggle's archive is not there, and kagglehub could not download it ({reason}). "
-            f"{instructions}"
+            f"{missing}, and kagglehub could not download it ({reason}). {instructions}"
         ) from error
     archive = find_archive(folder)
     if archive is None:
@@ -248,7 +262,7 @@ def split_halves(data: bytes, name: str) -> tuple[Image.Image, Image.Image]:
     """
     both = images.read(io.BytesIO(data), name)
     width, height = both.size
-    if abs(width - 2 * height) > 1:
+    if width < 2 or abs(width - 2 * height) > 1:
         raise UserError(f"{name}: {width}x{height} pixels are not two squares side by side")
     half = width // 2
     halves = []
