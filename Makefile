@@ -9,7 +9,7 @@ BIN = $(VENV)/bin
 
 help:
 	@echo "make demo     train on OpenMoji's drawings and colour held-out sketches (10 minutes)"
-	@echo "make test     ruff, mypy and pytest, as in CI"
+	@echo "make test     ruff, mypy and pytest"
 	@echo "make parity   the same numbers as PyTorch and Keras, which it installs"
 	@echo "make install  the environment alone, in $(VENV)"
 	@echo "make clean    remove the environment and the caches"
