@@ -8,7 +8,6 @@ training goes on from it.
 
 import dataclasses
 import itertools
-import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -134,7 +133,7 @@ def read_generator(path: Path, variables: PyTree, epsilon: float | None = None) 
         )
     for name, convolution in zip(ours, convolutions, strict=True):
         kernel = convolution.kernel
-        if not name.startswith("encoder"):
+        if not name.startswith("encoder") and kernel.ndim == 4:
             # Keras keeps the kernel of the convolution that this one is the transpose of.
             kernel = kernel.swapaxes(2, 3)
         bias = convolution.bias
@@ -228,7 +227,7 @@ def _epsilon(file: Any) -> float:
     found = set(re.findall(r'"epsilon": ([0-9.e+-]+)', _text(file.attrs["model_config"])))
     if len(found) > 1:
         raise ValueError(f"its batch norms have different epsilons: {', '.join(sorted(found))}")
-    return float(json.loads(found.pop())) if found else KERAS_EPSILON
+    return float(found.pop()) if found else KERAS_EPSILON
 
 
 def main(arguments: Sequence[str]) -> None:
