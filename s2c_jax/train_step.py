@@ -1,5 +1,6 @@
 """One training step: the discriminator, then the generator through the updated discriminator."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import optax
 from jaxtyping import Array, Float, PyTree, UInt8
 
 from s2c_jax import losses
-from s2c_jax.augment import augment, normalize
+from s2c_jax.augment import Disturbance, augment, disturb, normalize
 from s2c_jax.models import vgg16
 from s2c_jax.models.discriminator import Discriminator
 from s2c_jax.models.generator import Generator
@@ -28,6 +29,8 @@ class LossWeights(NamedTuple):
         feature: of the feature-level loss; 0 leaves VGG16 out of the program.
         total_variation: of the total variation.
         real_label: one-sided label smoothing (Salimans et al. 2016, section 3.4); 1 is none.
+        r1: of the discriminator's gradient penalty on real pairs (Mescheder et al. 2018, equation
+            9, whose gamma / 2 this is); 0 leaves it out of the program.
     """
 
     adversarial: float
@@ -35,6 +38,7 @@ class LossWeights(NamedTuple):
     feature: float
     total_variation: float
     real_label: float
+    r1: float = 0.0
 
 
 class Augmentation(NamedTuple):
@@ -51,7 +55,11 @@ def make_train_step(
     *,
     key: Array,
     weights: LossWeights,
+    objective: losses.Objective = "cross_entropy",
     pooling: losses.Pooling = "mean",
+    pixel_space: losses.PixelSpace = "rgb",
+    disturbances: Sequence[Disturbance] = (),
+    rate_factor: optax.Schedule = optax.constant_schedule(1.0),  # noqa: B008
     discriminator_period: int = 2,
     ema_decay: float = 0.0,
     augmentation: Augmentation = Augmentation(),  # noqa: B008
@@ -65,7 +73,12 @@ def make_train_step(
         optimizer: the optimiser of both networks.
         key: where augmentation and dropout come from, folded with the step.
         weights: the losses' weights.
-        pooling: how the discriminator's map becomes probabilities.
+        objective: the adversarial loss, see `losses.discriminator_losses`.
+        pooling: whether the discriminator judges pairs or patches.
+        pixel_space: see `losses.pixel_loss`.
+        disturbances: what happens to the pictures that the discriminator sees, see
+            `augment.disturb`.
+        rate_factor: what the optimiser's updates are multiplied with, by the number of steps done.
         discriminator_period: the discriminator is updated on the last of every this many batches;
             with 2 it is left alone on even batches (0-based) and updated on odd ones.
         ema_decay: of the moving average of the generator's variables; 0 is no average. It starts
@@ -79,31 +92,43 @@ def make_train_step(
     """
 
     def discriminator_loss(
-        params: PyTree, batch_stats: PyTree, sketch: Array, color: Array, fake: Array
+        params: PyTree, batch_stats: PyTree, keys: Array, sketch: Array, color: Array, fake: Array
     ) -> tuple[Array, tuple[PyTree, Metrics]]:
-        real_logits, variables = discriminator.apply(
-            {"params": params, "batch_stats": batch_stats},
-            sketch, color, train=True, mutable=["batch_stats"],
-        )  # fmt: skip
+        def judge_real(color: Array) -> tuple[Array, tuple[Array, PyTree]]:
+            logits, variables = discriminator.apply(
+                {"params": params, "batch_stats": batch_stats},
+                *disturb(keys, sketch, color, disturbances), train=True, mutable=["batch_stats"],
+            )  # fmt: skip
+            return jnp.sum(jnp.mean(logits, axis=(1, 2, 3))), (logits, variables)
+
+        if weights.r1:
+            gradient, (real_logits, variables) = jax.grad(judge_real, has_aux=True)(color)
+        else:
+            _, (real_logits, variables) = judge_real(color)
         fake_logits, variables = discriminator.apply(
-            {"params": params, **variables}, sketch, fake, train=True, mutable=["batch_stats"]
+            {"params": params, **variables},
+            *disturb(keys, sketch, fake, disturbances), train=True, mutable=["batch_stats"],
+        )  # fmt: skip
+        real, generated = losses.discriminator_losses(
+            real_logits, fake_logits, weights.real_label, objective, pooling
         )
-        parts = {
-            "real": losses.binary_cross_entropy(real_logits, weights.real_label, pooling),
-            "generated": losses.binary_cross_entropy(fake_logits, 0.0, pooling),
-        }
-        loss = 0.5 * (parts["real"] + parts["generated"])
+        parts = {"real": real, "generated": generated}
+        loss = 0.5 * (real + generated)
+        if weights.r1:
+            parts["r1"] = jnp.mean(jnp.sum(jnp.square(gradient), axis=(1, 2, 3)))
+            loss += weights.r1 * parts["r1"]
         return loss, (variables["batch_stats"], parts)
 
     def generator_loss(
-        fake: Array, judge: NetworkState, sketch: Array, color: Array
+        fake: Array, judge: NetworkState, keys: Array, sketch: Array, color: Array
     ) -> tuple[Array, Metrics]:
         logits, _ = discriminator.apply(
-            judge.variables, sketch, fake, train=True, mutable=["batch_stats"]
-        )
+            judge.variables,
+            *disturb(keys, sketch, fake, disturbances), train=True, mutable=["batch_stats"],
+        )  # fmt: skip
         parts = {
-            "adversarial": losses.binary_cross_entropy(logits, 1.0, pooling),
-            "pixel": losses.pixel_loss(fake, color),
+            "adversarial": losses.adversarial_loss(logits, objective, pooling),
+            "pixel": losses.pixel_loss(fake, color, pixel_space),
             "total_variation": losses.total_variation_loss(fake),
         }
         if weights.feature:
@@ -114,18 +139,22 @@ def make_train_step(
         total = sum(getattr(weights, name) * part for name, part in parts.items())
         return jnp.asarray(total), parts
 
-    def update(network: NetworkState, grads: PyTree, batch_stats: PyTree) -> NetworkState:
+    def update(
+        step: Array, network: NetworkState, grads: PyTree, batch_stats: PyTree
+    ) -> NetworkState:
         grads = jax.lax.pmean(grads, "batch")
         updates, opt_state = optimizer.update(grads, network.opt_state, network.params)
+        updates = optax.tree.scale(rate_factor(step), updates)
         return NetworkState(optax.apply_updates(network.params, updates), batch_stats, opt_state)
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         sketch, color = normalize(batch["sketch"]), normalize(batch["color"])
         augment_key, dropout_key = jax.random.split(jax.random.fold_in(key, state.step))
         device, devices = jax.lax.axis_index("batch"), jax.lax.axis_size("batch")
+        keys = jax.random.split(augment_key, devices * len(sketch)).reshape(devices, -1)[device]
         if any(augmentation):
-            keys = jax.random.split(augment_key, devices * len(sketch)).reshape(devices, -1)
-            sketch, color = augment(keys[device], sketch, color, **augmentation._asdict())
+            sketch, color = augment(keys, sketch, color, **augmentation._asdict())
+        keys = jax.vmap(functools.partial(jax.random.fold_in, data=1))(keys)
 
         def generate(params: PyTree) -> tuple[Array, PyTree]:
             fake, variables = generator.apply(
@@ -142,12 +171,12 @@ def make_train_step(
         def updated(network: NetworkState) -> tuple[NetworkState, Array, Metrics]:
             (loss, (batch_stats, parts)), grads = jax.value_and_grad(
                 discriminator_loss, has_aux=True
-            )(network.params, network.batch_stats, sketch, color, fake)
-            return update(network, grads, batch_stats), loss, parts
+            )(network.params, network.batch_stats, keys, sketch, color, fake)
+            return update(state.step, network, grads, batch_stats), loss, parts
 
         def left_alone(network: NetworkState) -> tuple[NetworkState, Array, Metrics]:
             loss, (_, parts) = discriminator_loss(
-                network.params, network.batch_stats, sketch, color, fake
+                network.params, network.batch_stats, keys, sketch, color, fake
             )
             return network, loss, parts
 
@@ -158,10 +187,10 @@ def make_train_step(
             state.discriminator,
         )
         (loss_g, parts_g), fake_grads = jax.value_and_grad(generator_loss, has_aux=True)(
-            fake, new_discriminator, sketch, color
+            fake, new_discriminator, keys, sketch, color
         )
         (grads,) = generator_gradient(fake_grads)
-        new_generator = update(state.generator, grads, generator_stats)
+        new_generator = update(state.step, state.generator, grads, generator_stats)
         decay = jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
         new_state = TrainState(
             step=state.step + 1,

@@ -3,8 +3,9 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from s2c_jax.augment import augment, normalize
+from s2c_jax.augment import augment, disturb, normalize
 
 
 def test_normalize_maps_bytes_to_the_tanhs_range():
@@ -62,3 +63,17 @@ def test_an_examples_result_does_not_depend_on_its_batch():
     together, _ = augment(keys, sketch, color, mirror=True, jitter=0.3)
     alone, _ = augment(keys[3:4], sketch[3:4], color[3:4], mirror=True, jitter=0.3)
     np.testing.assert_allclose(together[3], alone[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["color", "translation", "cutout"])
+def test_a_disturbance_depends_on_its_key_alone_and_has_a_gradient(kind):
+    keys, sketch, color = pairs()
+    first = disturb(keys, sketch, color, [kind])
+    again = disturb(keys[::-1], sketch[::-1], color[::-1], [kind])
+    for one, other in zip(first, again):
+        np.testing.assert_array_equal(one, other[::-1])
+    assert not np.array_equal(first[1], color)
+    assert np.array_equal(first[0], sketch) == (kind == "color")
+    gradient = jax.grad(lambda color: disturb(keys, sketch, color, [kind])[1].sum())(color)
+    assert np.isfinite(gradient).all()
+    assert np.any(gradient)

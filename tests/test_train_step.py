@@ -35,10 +35,12 @@ def new_state(seed=0):
     return create_train_state(jax.random.key(seed), GENERATOR, DISCRIMINATOR, ADAM, SIZE)
 
 
-def compiled(devices=1, generator=GENERATOR, optimizer=ADAM, **settings):
+def compiled(
+    devices=1, generator=GENERATOR, discriminator=DISCRIMINATOR, optimizer=ADAM, **settings
+):
     step = make_train_step(
         generator,
-        DISCRIMINATOR,
+        discriminator,
         optimizer,
         key=jax.random.key(7),
         **({"weights": WEIGHTS} | settings),
@@ -51,8 +53,8 @@ def step():
     return compiled()
 
 
-def run(step, steps, devices=1):
-    state, metrics = new_state(), []
+def run(step, steps, devices=1, state=None):
+    state, metrics = state or new_state(), []
     for _ in range(steps):
         state, values = step(state, make_batch(devices))
         metrics.append(jax.device_get(values))
@@ -197,16 +199,58 @@ def test_training_lowers_the_pixel_loss(step):
     assert pixel_losses[-1] < 0.7 * pixel_losses[0]
 
 
-def test_every_setting_trains_to_finite_parameters():
+def test_the_rate_factor_scales_the_updates_by_the_steps_done():
+    """With plain descent a factor of 0 leaves the parameters as they are."""
+    step = compiled(optimizer=DESCENT, rate_factor=lambda step: jnp.where(step < 1, 1.0, 0.0))
+    state = create_train_state(jax.random.key(0), GENERATOR, DISCRIMINATOR, DESCENT, SIZE)
+    params = [jax.device_get(state.generator.params)]
+    for _ in range(2):
+        state, _ = step(state, make_batch())
+        params.append(jax.device_get(state.generator.params))
+    assert not np.array_equal(params[0]["output"]["kernel"], params[1]["output"]["kernel"])
+    assert_trees_equal(params[2], params[1])
+
+
+def test_r1_penalises_the_discriminators_gradient_on_real_pairs():
+    judge = Discriminator((4, 8), norm="spectral")
+    state = create_train_state(jax.random.key(0), GENERATOR, judge, ADAM, SIZE)
+    before = jax.device_get(state.discriminator)
+    step = compiled(discriminator=judge, weights=WEIGHTS._replace(r1=1.0))
+    _, metrics = step(state, make_batch())
+    pictures = {key: normalize(jnp.asarray(value[0])) for key, value in make_batch().items()}
+
+    def total(color):
+        logits, _ = judge.apply(
+            before.variables, pictures["sketch"], color, train=True, mutable=["batch_stats"]
+        )
+        return logits.mean(axis=(1, 2, 3)).sum()
+
+    gradient = np.asarray(jax.grad(total)(pictures["color"]))
+    expected = np.square(gradient).sum(axis=(1, 2, 3)).mean()
+    np.testing.assert_allclose(metrics["discriminator_loss/r1"], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("objective", ["least_squares", "hinge"])
+@pytest.mark.parametrize("norm", ["instance", "spectral"])
+def test_every_setting_trains_to_finite_parameters(objective, norm):
+    generator = Generator((4, 8, 8), 0.5, 3, norm="instance", upsampling="resize")
+    discriminator = Discriminator((4, 8), norm=norm)
+    state = create_train_state(jax.random.key(0), generator, discriminator, ADAM, SIZE)
     state, metrics = run(
         compiled(
+            generator=generator,
+            discriminator=discriminator,
+            objective=objective,
+            pixel_space="lab",
+            disturbances=("color", "translation", "cutout"),
             pooling="none",
             discriminator_period=1,
             augmentation=Augmentation(mirror=True, jitter=0.1),
-            weights=WEIGHTS._replace(feature=0.01),
+            weights=WEIGHTS._replace(feature=0.01, r1=1.0),
             vgg=vgg16.random(),
         ),
         2,
+        state=state,
     )
     assert metrics[-1]["generator_loss/feature"] > 0
     for leaf in jax.tree.leaves((metrics, jax.device_get(state))):

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from s2c_jax.models.layers import Conv, ConvTranspose, batch_norm
+from s2c_jax.models.layers import Conv, Norm, Upsample, Upsampling, normalization
 
 
 class Generator(nn.Module):
@@ -22,11 +22,15 @@ class Generator(nn.Module):
             halved.
         dropout_rate: the share of activations that dropout zeroes.
         dropout_layers: how many decoder layers, from the bottleneck on, have dropout.
+        norm: see `layers.normalization`.
+        upsampling: see `layers.Upsample`.
     """
 
     channels: Sequence[int]
     dropout_rate: float
     dropout_layers: int
+    norm: Norm = "batch"
+    upsampling: Upsampling = "transposed"
 
     @nn.compact
     def __call__(
@@ -48,13 +52,13 @@ class Generator(nn.Module):
         for i, features in enumerate(self.channels):
             x = Conv(features, size=4, stride=2, padding=1, name=f"encoder_{i}")(x)
             if 0 < i < last:
-                x = batch_norm(train, name=f"encoder_norm_{i}")(x)
+                x = normalization(self.norm, train, name=f"encoder_norm_{i}")(x)
             x = nn.relu(x) if i == last else nn.leaky_relu(x, 0.2)
             skips.append(x)
         for i, skip in enumerate(reversed(skips[:-1])):
-            x = ConvTranspose(skip.shape[-1], name=f"decoder_{i}")(x)
-            x = batch_norm(train, name=f"decoder_norm_{i}")(x)
+            x = Upsample(skip.shape[-1], self.upsampling, name=f"decoder_{i}")(x)
+            x = normalization(self.norm, train, name=f"decoder_norm_{i}")(x)
             if i < self.dropout_layers:
                 x = nn.Dropout(self.dropout_rate, deterministic=not train)(x)
             x = nn.relu(jnp.concatenate([x, skip], axis=-1))
-        return jnp.tanh(ConvTranspose(3, name="output")(x))
+        return jnp.tanh(Upsample(3, self.upsampling, name="output")(x))

@@ -9,7 +9,7 @@ callers cannot tell which one ran.
 """
 
 import itertools
-from typing import Any
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -17,6 +17,9 @@ from jax import lax
 from jaxtyping import Array, Float
 
 _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
+
+Norm = Literal["batch", "instance"]
+Upsampling = Literal["transposed", "resize"]
 
 kernel_init = nn.initializers.normal(stddev=0.02)
 
@@ -170,23 +173,42 @@ class Conv(nn.Module):
         return conv(x, kernel, stride=self.stride, padding=self.padding) + bias
 
 
-class ConvTranspose(nn.Module):
-    """The 4x4 stride-2 transposed convolution with bias, which doubles the side.
+class Upsample(nn.Module):
+    """A convolution with bias that doubles the side.
 
     Attributes:
         features: output channels.
+        kind: "transposed" is the 4x4 stride-2 transposed convolution. "resize" repeats every pixel
+            twice in both directions and convolves with a 3x3 kernel, which leaves no checkerboard
+            (Odena et al. 2016). The two together are a transposed convolution too, whose 4x4 kernel
+            is the 3x3 one smeared over 2x2 pixels, and are computed as that, at its cost.
     """
 
     features: int
+    kind: Upsampling
 
     @nn.compact
     def __call__(
         self, x: Float[Array, "batch height width in"]
     ) -> Float[Array, "batch 2*height 2*width out"]:
-        """Applies the transposed convolution."""
-        kernel = self.param("kernel", kernel_init, (4, 4, x.shape[-1], self.features))
+        """Applies the convolution."""
+        size = 3 if self.kind == "resize" else 4
+        kernel = self.param("kernel", kernel_init, (size, size, x.shape[-1], self.features))
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        if self.kind == "resize":
+            shifts = itertools.product(range(2), repeat=2)
+            smeared = sum(
+                jnp.pad(kernel, ((a, 1 - a), (b, 1 - b), (0, 0), (0, 0))) for a, b in shifts
+            )
+            kernel = jnp.asarray(smeared)
         return conv_transpose(x, kernel, stride=2, padding=1) + bias
+
+
+def normalization(kind: Norm, train: bool, **kwargs: Any) -> nn.Module:
+    """Returns batch norm or instance norm (Ulyanov et al. 2016), each with scale and bias."""
+    if kind == "instance":
+        return nn.InstanceNorm(epsilon=EPSILON, **kwargs)
+    return batch_norm(train, **kwargs)
 
 
 def batch_norm(train: bool, **kwargs: Any) -> nn.BatchNorm:
