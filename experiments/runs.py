@@ -33,5 +33,5 @@ def train(config: str, settings: Mapping[str, object]) -> Run:
         done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
         if done.returncode:
             sys.exit(done.stderr)
-    epochs = re.findall(r"mean_absolute_error ([\d.]+).*?([\d.]+) images/s", done.stderr)
+    epochs = re.findall(r"validation/mae ([\d.]+).*?([\d.]+) images/s", done.stderr)
     return Run([float(error) for error, _ in epochs], [float(speed) for _, speed in epochs])

@@ -1,7 +1,8 @@
 """Checkpoints: both networks, their optimisers and the position in the data, by Orbax."""
 
 import contextlib
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,32 @@ from orbax.checkpoint.checkpoint_managers import preservation_policy
 from s2c_jax.errors import UserError
 from s2c_jax.train_state import TrainState
 
+# The metric by which a checkpoint is the best: the smallest.
+BEST_BY = "ciede2000"
+
 
 def open_manager(workdir: Path, keep: int) -> ocp.CheckpointManager:
-    """Opens `workdir`/checkpoints for writing, one folder a step, the last `keep` kept.
+    """Opens `workdir`/checkpoints for writing, one folder a step.
 
+    The last `keep` are kept, and the one with the smallest `BEST_BY` of those that have metrics.
     Close it (or use it in a `with`), or the last save may be left unfinished.
     """
     return ocp.CheckpointManager(
         (workdir / "checkpoints").absolute(),
         options=ocp.CheckpointManagerOptions(
-            preservation_policy=preservation_policy.LatestN(keep),
+            preservation_policy=preservation_policy.AnyPreservationPolicy(
+                [
+                    preservation_policy.LatestN(keep),
+                    preservation_policy.BestN(
+                        get_metric_fn=_badness,
+                        reverse=True,
+                        n=1,
+                        keep_checkpoints_without_metrics=False,
+                    ),
+                ]
+            ),
+            best_fn=_badness,
+            best_mode="min",
             enable_async_checkpointing=True,
             cleanup_tmp_directories=True,
         ),
@@ -31,7 +48,17 @@ def open_manager(workdir: Path, keep: int) -> ocp.CheckpointManager:
     )
 
 
-def save(manager: ocp.CheckpointManager, state: TrainState, batches: Any, num_pairs: int) -> None:
+def _badness(metrics: Mapping[str, float]) -> float:
+    return metrics[BEST_BY]
+
+
+def save(
+    manager: ocp.CheckpointManager,
+    state: TrainState,
+    batches: Any,
+    num_pairs: int,
+    metrics: Mapping[str, float],
+) -> None:
     """Saves at the state's step; returns when the state is copied, writing goes on behind.
 
     Args:
@@ -39,9 +66,11 @@ def save(manager: ocp.CheckpointManager, state: TrainState, batches: Any, num_pa
         state: what to save; it may be donated as soon as this returns.
         batches: the iterator of the training data, a Grain iterator.
         num_pairs: how many pairs the training data has; a position in it means nothing in another.
+        metrics: how good the generator is, with `BEST_BY` among them; empty if not measured.
     """
     manager.save(
         int(state.step),
+        metrics=dict(metrics) or None,
         args=ocp.args.Composite(
             state=ocp.args.StandardSave(state),
             data=grain.checkpoint.CheckpointSave(batches),
@@ -98,15 +127,44 @@ def steps(workdir: Path) -> list[int]:
     return sorted(ocp.utils.checkpoint_steps(folder)) if folder.is_dir() else []
 
 
+def find(workdir: Path, step: int | str) -> int:
+    """Returns the step of a checkpoint.
+
+    Args:
+        workdir: the run's.
+        step: its step, "last" or "best": with the smallest `BEST_BY` over the validation pairs.
+
+    Raises:
+        UserError: there is no such checkpoint.
+    """
+    found = steps(workdir)
+    if not found:
+        raise UserError(f"{workdir} holds no checkpoint: has its first epoch ended?")
+    if step == "last":
+        return found[-1]
+    if step == "best":
+        measured = {}
+        for step in found:
+            file = workdir / "checkpoints" / str(step) / "metrics" / "metrics"
+            if file.is_file():
+                measured[step] = json.loads(file.read_text())[BEST_BY]
+        if not measured:
+            raise UserError(f"{workdir} has no checkpoint with metrics: take the last")
+        return min(measured, key=lambda step: measured[step])
+    if step not in found:
+        raise UserError(f"{workdir} has no checkpoint {step}; it has {', '.join(map(str, found))}")
+    return int(step)
+
+
 def restore_generator(
-    workdir: Path, variables: PyTree, step: int | None = None
+    workdir: Path, variables: PyTree, step: int | str = "last"
 ) -> tuple[int, PyTree]:
     """Reads the generator that colours, and nothing else, from a run's checkpoints.
 
     Args:
         workdir: the run's.
         variables: the collections "params" and "batch_stats", as shapes and dtypes.
-        step: which checkpoint; None is the last.
+        step: which checkpoint, see `find`.
 
     Returns:
         The step and the variables.
@@ -114,13 +172,7 @@ def restore_generator(
     Raises:
         UserError: there is no such checkpoint, or it cannot be read.
     """
-    found = steps(workdir)
-    if not found:
-        raise UserError(f"{workdir} holds no checkpoint: has its first epoch ended?")
-    if step is None:
-        step = found[-1]
-    elif step not in found:
-        raise UserError(f"{workdir} has no checkpoint {step}; it has {', '.join(map(str, found))}")
+    step = find(workdir, step)
     folder = workdir.absolute() / "checkpoints" / str(step)
     wanted = {"ema": variables}
     with _readable(folder), ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:

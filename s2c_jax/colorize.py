@@ -36,26 +36,38 @@ class Colorizer:
         step: the checkpoint's step.
     """
 
-    def __init__(self, workdir: str | Path, step: int | None = None) -> None:
+    def __init__(self, workdir: str | Path, step: int | str = "last") -> None:
         """Loads a checkpoint.
 
         Args:
             workdir: the run's.
-            step: which checkpoint; None is the last.
+            step: which checkpoint: its step, "last" or "best" (see `checkpoint.find`).
 
         Raises:
             UserError: there is no such run or checkpoint.
         """
-        config = config_lib.load(Path(workdir) / "config.json")
+        self._workdir = Path(workdir)
+        config = config_lib.load(self._workdir / "config.json")
         generator = Generator(**config.generator)
         self.image_size = config.image_size
         picture = jax.ShapeDtypeStruct((1, self.image_size, self.image_size, 3), np.float32)
-        shapes: PyTree = jax.eval_shape(
+        self._shapes: PyTree = jax.eval_shape(
             lambda key, sketch: generator.init(key, sketch, train=False), jax.random.key(0), picture
         )
-        self.step, variables = checkpoint.restore_generator(Path(workdir), shapes, step)
-        self._variables = jax.device_put(variables)
         self._generate = make_generate(generator)
+        self.load(step)
+
+    def load(self, step: int | str) -> None:
+        """Takes another checkpoint of the same run; nothing is compiled anew.
+
+        Args:
+            step: as above.
+
+        Raises:
+            UserError: there is no such checkpoint.
+        """
+        self.step, variables = checkpoint.restore_generator(self._workdir, self._shapes, step)
+        self._variables = jax.device_put(variables)
 
     def __call__(self, sketches: Sequence[Image.Image]) -> list[Image.Image]:
         """Colours sketches.
@@ -230,6 +242,11 @@ def colorize_held_out(
     print(f"{len(colored)} held-out drawings, sketch | coloured | truth: {file}")
 
 
+def step_argument(text: str) -> int | str:
+    """Reads --step: a number, "last" or "best"."""
+    return text if text in ("last", "best") else int(text)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the flags and colours.
 
@@ -242,7 +259,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workdir", type=Path, required=True, help="of the training run")
     parser.add_argument("--output", type=Path, required=True,
                         help="a folder, or a .png file for a single sketch")  # fmt: skip
-    parser.add_argument("--step", type=int, help="which checkpoint; default: the last")
+    parser.add_argument("--step", type=step_argument, default="last",
+                        help="which checkpoint: its step, last (the default) or best")  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace existing outputs")
     parser.add_argument("--held_out", type=int, default=0, metavar="N",
                         help="colour the first N validation pairs of the run's data set instead, "

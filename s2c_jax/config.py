@@ -121,13 +121,15 @@ def default_config() -> ml_collections.ConfigDict:
     config.validation = validation = ml_collections.ConfigDict()
     # Validation sketches that are coloured after every epoch to be looked at.
     validation.num_samples = 24
-    # Validation pairs over which the error is measured after every epoch.
+    # Epochs between measurements of the validation pairs; the last epoch always has one.
+    validation.every_epochs = 1
+    # Validation pairs that are measured, from the first on.
     validation.num_pairs = 256
 
     config.checkpoint = checkpoint = ml_collections.ConfigDict()
     # Epochs between checkpoints; the last epoch always has one.
     checkpoint.every_epochs = 1
-    # How many of the last checkpoints are kept.
+    # How many of the last checkpoints are kept; the best one is kept beside them.
     checkpoint.keep = 3
 
     return config.lock()
@@ -173,7 +175,8 @@ def validate(config: ml_collections.ConfigDict, num_devices: int) -> None:
         require(fits, key, f"it must be of type {kind.__name__}")
         require(not isinstance(value, float) or math.isfinite(value), key, "it must be finite")
     for key in ("batch_size", "num_epochs", "image_size", "dataset.num_threads",
-                "discriminator.update_every", "validation.num_samples", "validation.num_pairs",
+                "discriminator.update_every", "validation.num_samples", "validation.every_epochs",
+                "validation.num_pairs",
                 "checkpoint.every_epochs", "checkpoint.keep"):  # fmt: skip
         require(given[key] >= 1, key, "it must be at least 1")
     for key in ("seed", "max_steps", "augmentation.jitter", "generator.dropout_layers",

@@ -20,10 +20,12 @@ from s2c_jax import images
 _STEPS_IN_FLIGHT = 2
 # Seconds between two plain lines within an epoch.
 _LINE_PERIOD = 30.0
+# The validation pairs' metrics that an epoch's line shows; TensorBoard has all.
+_SHOWN = ("mae", "ciede2000")
 
 
 class Report:
-    """Collects a run's metrics and shows them.
+    """Collects a run's losses and metrics and shows them.
 
     Use it in a `with`. TensorBoard's scalars are means over an epoch, at the number of epochs done.
     On a terminal there is a progress bar, elsewhere a line at least every half minute.
@@ -85,20 +87,20 @@ class Report:
         yield
         self._waited += time.perf_counter() - asked
 
-    def step(self, step: int, metrics: Mapping[str, Float[Array, ""]]) -> None:
-        """Counts a step's metrics, when the devices have computed them.
+    def step(self, step: int, losses: Mapping[str, Float[Array, ""]]) -> None:
+        """Counts a step's losses, when the devices have computed them.
 
         Args:
             step: how many steps are done with this one.
-            metrics: scalars by name, on the devices; they are fetched a few steps later.
+            losses: scalars by name, on the devices; they are fetched a few steps later.
         """
-        self._in_flight.append((step, metrics))
+        self._in_flight.append((step, losses))
         self._fetch(_STEPS_IN_FLIGHT)
 
     def _fetch(self, leave: int) -> None:
         while len(self._in_flight) > leave:
-            self._step, metrics = self._in_flight.popleft()
-            for name, value in jax.device_get(metrics).items():
+            self._step, losses = self._in_flight.popleft()
+            for name, value in jax.device_get(losses).items():
                 self._sums[name] += float(value)
             self._step_time = time.perf_counter()
             self._bar.update()
@@ -108,21 +110,24 @@ class Report:
     def _step_line(self) -> None:
         self._line(f"epoch {-(-self._step // self._steps_per_epoch)} (step {self._step})")
 
-    def epoch(self, epoch: int, scalars: Mapping[str, float]) -> None:
+    def epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Writes the means of the epoch that ends here.
 
         Args:
             epoch: how many epochs are done now.
-            scalars: what else was measured, by name.
+            metrics: of the validation pairs, by name; empty if they were not measured.
         """
         self._fetch(0)
         speed = {
             "speed/images_per_second": self._images_per_second(),
             "speed/data_wait_share": self._waited / self._epoch_seconds(),
         }
-        for name, value in {**self._means(), **speed, **scalars}.items():
+        validation = {f"validation/{name}": value for name, value in metrics.items()}
+        for name, value in {**self._means(), **speed, **validation}.items():
             self._writer.add_scalar(name, value, epoch)
-        extra = "".join(f"  {name} {value:.4f}" for name, value in scalars.items())
+        extra = "".join(
+            f"  validation/{name} {metrics[name]:.4f}" for name in _SHOWN if name in metrics
+        )
         wait = f"  waited for data {speed['speed/data_wait_share']:.1%}"
         self._line(f"epoch {epoch}", extra + wait)
         self._begin_epoch()

@@ -4,18 +4,18 @@ import contextlib
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jax
 import ml_collections
 import numpy as np
 import optax
-from jaxtyping import Array, PyTree
+from jaxtyping import Array
 
 from s2c_jax import checkpoint, input_pipeline
 from s2c_jax import config as config_lib
 from s2c_jax.errors import UserError
-from s2c_jax.inference import BATCH_SIZE, Pictures, make_generate
+from s2c_jax.evaluate import score
+from s2c_jax.inference import make_generate
 from s2c_jax.models import vgg16
 from s2c_jax.models.discriminator import Discriminator
 from s2c_jax.models.generator import Generator
@@ -94,21 +94,25 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
             for step in range(first_step + 1, last_step + 1):
                 with report.waiting():
                     batch = next(batches)
-                state, metrics = train_step(state, batch)
-                report.step(step, metrics)
+                state, losses = train_step(state, batch)
+                report.step(step, losses)
                 epoch, rest = divmod(step, steps_per_epoch)
+                metrics: dict[str, float] = {}
                 if rest == 0:
-                    error = _mean_absolute_error(
-                        generate, state.ema, validation_source, config.validation.num_pairs
-                    )
-                    report.epoch(epoch, {"validation/mean_absolute_error": error})
+                    if step == last_step or epoch % config.validation.every_epochs == 0:
+                        metrics = score(
+                            functools.partial(generate, state.ema),
+                            validation_source,
+                            config.validation.num_pairs,
+                        ).metrics
+                    report.epoch(epoch, metrics)
                     report.pictures(epoch, {
                         "sketch": samples["sketch"],
                         "coloured": generate(state.ema, samples["sketch"]),
                         "truth": samples["color"],
                     })  # fmt: skip
                 if step == last_step or (rest == 0 and epoch % config.checkpoint.every_epochs == 0):
-                    checkpoint.save(manager, state, batches, len(train_source))
+                    checkpoint.save(manager, state, batches, len(train_source), metrics)
 
 
 def make_networks(
@@ -150,19 +154,6 @@ def _keys(seed: int) -> tuple[Array, Array]:
     """Returns where the initial weights come from, and where the steps' randomness does."""
     initial, steps = jax.random.split(jax.random.key(seed))
     return initial, steps
-
-
-def _mean_absolute_error(
-    generate: Callable[[PyTree, Pictures], Pictures], variables: PyTree, source: Any, count: int
-) -> float:
-    """The mean of |y - G(x)|, pictures in [-1, 1], over the first `count` pairs of a source."""
-    count = min(count, len(source))
-    total = 0.0
-    for start in range(0, count, BATCH_SIZE):
-        pairs = input_pipeline.read_pairs(source, range(start, min(start + BATCH_SIZE, count)))
-        difference = generate(variables, pairs["sketch"]).astype(np.float32) - pairs["color"]
-        total += float(np.abs(difference).mean(axis=(1, 2, 3)).sum()) / 127.5
-    return total / count
 
 
 def _replicated() -> jax.sharding.NamedSharding:

@@ -25,6 +25,7 @@ import jax
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
+from tensorboardX.proto import event_pb2
 
 from s2c_jax.config import default_config
 from s2c_jax.datasets.openmoji_sketch import openmoji_sketch
@@ -99,3 +100,17 @@ def assert_trees_equal(actual, expected, **tolerance: float) -> None:
             np.testing.assert_allclose(left, right, err_msg=name, **tolerance)
         else:
             np.testing.assert_array_equal(left, right, err_msg=name)
+
+
+def scalars(folder: pathlib.Path) -> dict[str, list[tuple[int, float]]]:
+    """Reads TensorBoard's records: length (8 bytes), checksum (4), the event, checksum (4)."""
+    found: dict[str, list[tuple[int, float]]] = {}
+    for file in sorted(folder.glob("events.*")):
+        data = file.read_bytes()
+        while data:
+            length = int.from_bytes(data[:8], "little")
+            event = event_pb2.Event.FromString(data[12 : 12 + length])
+            data = data[16 + length :]
+            for value in event.summary.value:
+                found.setdefault(value.tag, []).append((event.step, value.simple_value))
+    return found

@@ -9,26 +9,17 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 from PIL import Image
-from tensorboardX.proto import event_pb2
 
 from s2c_jax import checkpoint, input_pipeline
 from s2c_jax import train as train_lib
 from s2c_jax.errors import UserError
-from tests.conftest import NUM_DRAWINGS, assert_trees_equal, make_small_config
+from s2c_jax.evaluate import Scores
+from tests.conftest import NUM_DRAWINGS, assert_trees_equal, make_small_config, scalars
 
-
-def scalars(workdir):
-    """Reads TensorBoard's records: length (8 bytes), checksum (4), the event, checksum (4)."""
-    found = {}
-    for file in sorted((workdir / "tensorboard").glob("events.*")):
-        data = file.read_bytes()
-        while data:
-            length = int.from_bytes(data[:8], "little")
-            event = event_pb2.Event.FromString(data[12 : 12 + length])
-            data = data[16 + length :]
-            for value in event.summary.value:
-                found.setdefault(value.tag, []).append((event.step, value.simple_value))
-    return found
+METRICS = (
+    "mae", "psnr", "ssim", "ciede2000", "ciede2000_hue", "colorfulness", "leakage", "line_loss",
+    "checkerboard",
+)  # fmt: skip
 
 
 def saved_state(workdir, step):
@@ -68,7 +59,7 @@ def test_everything_of_a_run_is_in_its_workdir(finished, module_config, steps_pe
 
 
 def test_tensorboard_has_the_epochs_means(finished):
-    found = scalars(finished)
+    found = scalars(finished / "tensorboard")
     wanted = {
         "discriminator_loss",
         "discriminator_loss/real",
@@ -79,8 +70,8 @@ def test_tensorboard_has_the_epochs_means(finished):
         "generator_loss/total_variation",
         "speed/images_per_second",
         "speed/data_wait_share",
-        "validation/mean_absolute_error",
     }
+    wanted |= {f"validation/{name}" for name in METRICS}
     assert wanted | {"samples"} == set(found)
     for name in wanted:
         assert [step for step, _ in found[name]] == [1, 2]
@@ -105,7 +96,7 @@ def test_a_run_stopped_after_an_epoch_goes_on_to_the_same_parameters(
     train_lib.train_and_evaluate(small_config, tmp_path)
     last = 2 * steps_per_epoch
     assert_trees_equal(saved_state(tmp_path, last), saved_state(finished, last))
-    found = scalars(tmp_path)
+    found = scalars(tmp_path / "tensorboard")
     assert [step for step, _ in found["generator_loss"]] == [1, 2]
 
 
@@ -127,12 +118,28 @@ def test_a_finished_run_started_again_does_nothing_and_says_so(finished, module_
     assert {p: p.stat().st_mtime_ns for p in (finished / "checkpoints").rglob("*")} == before
 
 
-def test_the_last_checkpoints_are_kept(small_config, tmp_path, steps_per_epoch):
-    small_config.num_epochs = 4
+def test_the_last_checkpoints_are_kept_and_the_best_beside_them(
+    small_config, tmp_path, steps_per_epoch, monkeypatch
+):
+    """The second of six epochs is the best; a run that goes on knows that."""
+    differences = iter([5.0, 1.0, 4.0, 2.0, 3.0, 6.0])
+    monkeypatch.setattr(train_lib, "score", lambda *_: Scores({"ciede2000": next(differences)}, []))
     small_config.checkpoint.keep = 2
+    for epochs, kept in ((4, [2, 3, 4]), (6, [2, 5, 6])):
+        small_config.num_epochs = epochs
+        train_lib.train_and_evaluate(small_config, tmp_path)
+        assert checkpoint.steps(tmp_path) == [epoch * steps_per_epoch for epoch in kept]
+        assert checkpoint.find(tmp_path, "best") == 2 * steps_per_epoch
+        assert checkpoint.find(tmp_path, "last") == epochs * steps_per_epoch
+
+
+def test_validation_pairs_are_measured_every_few_epochs_and_at_the_end(small_config, tmp_path):
+    small_config.num_epochs = 3
+    small_config.validation.every_epochs = 2
     train_lib.train_and_evaluate(small_config, tmp_path)
-    steps = sorted(int(p.name) for p in (tmp_path / "checkpoints").iterdir() if p.name.isdigit())
-    assert steps == [3 * steps_per_epoch, 4 * steps_per_epoch]
+    found = scalars(tmp_path / "tensorboard")
+    assert [step for step, _ in found["validation/ciede2000"]] == [2, 3]
+    assert [step for step, _ in found["generator_loss"]] == [1, 2, 3]
 
 
 def test_another_configs_workdir_is_refused_and_left_as_it_is(finished, small_config):
@@ -187,7 +194,7 @@ def test_plain_lines_tell_loss_speed_and_time_left(small_config, tmp_path, capsy
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("epoch")]
     assert len(lines) == 1
     assert re.match(
-        r"epoch 1 of 1  D [\d.]+  G [\d.]+  validation/mean_absolute_error [\d.]+  "
+        r"epoch 1 of 1  D [\d.]+  G [\d.]+  validation/mae [\d.]+  validation/ciede2000 [\d.]+  "
         r"waited for data [\d.]+%  [\d.]+ images/s  00:00 left",
         lines[0],
     )
@@ -212,7 +219,7 @@ def test_the_feature_loss_trains_and_leaves_nothing_in_the_checkpoint(
     small_config.num_epochs = 1
     train_lib.train_and_evaluate(small_config, tmp_path)
     assert "config.loss.feature_weights is 'random'" in capsys.readouterr().out
-    ((_, feature),) = scalars(tmp_path)["generator_loss/feature"]
+    ((_, feature),) = scalars(tmp_path / "tensorboard")["generator_loss/feature"]
     assert feature > 0
     without = saved_state(finished, 2 * steps_per_epoch)
     assert jax.tree.structure(saved_state(tmp_path, steps_per_epoch)) == jax.tree.structure(without)

@@ -1,0 +1,170 @@
+"""Evaluation: its files, its baselines, and that its numbers do not depend on anything else."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from s2c_jax import evaluate, images, input_pipeline, metrics
+from s2c_jax.inference import BATCH_SIZE
+from s2c_jax.train import train_and_evaluate
+from tests.conftest import make_small_config, scalars
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory, data_dir):
+    path = tmp_path_factory.mktemp("run")
+    train_and_evaluate(make_small_config(data_dir), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def validation(data_dir):
+    return input_pipeline.open_split("openmoji_sketch", 64, "validation", data_dir)
+
+
+def run(workdir, *arguments):
+    evaluate.main(["--workdir", str(workdir), *map(str, arguments)])
+    return json.loads((workdir / "evaluation" / "metrics.json").read_text())
+
+
+def saved_steps(workdir):
+    folders = (workdir / "checkpoints").iterdir()
+    return sorted(int(folder.name) for folder in folders if folder.name.isdigit())
+
+
+def test_every_checkpoint_has_a_row_a_sheet_and_scalars(workdir, validation, capsys):
+    found = run(workdir, "--all")
+    steps = saved_steps(workdir)
+    assert list(found["checkpoints"]) == [str(step) for step in steps]
+    assert list(found["baselines"]) == ["the sketch itself", "the mean colour"]
+    assert (found["dataset"], found["pairs"]) == ("openmoji_sketch/64", len(validation))
+    table = (workdir / "evaluation" / "metrics.md").read_text()
+    assert table in capsys.readouterr().out
+    assert len(table.splitlines()) == 2 + 2 + len(steps)
+    assert len({len(line) for line in table.splitlines()}) == 1
+    for step in steps:
+        values = found["checkpoints"][str(step)]
+        assert f"| {values['ciede2000']:.4f} |".replace("| ", "") in table
+        assert np.asarray(Image.open(workdir / "evaluation" / f"step_{step}.png")).std() > 10
+    written = scalars(workdir / "evaluation")
+    for name in values:
+        assert [step for step, _ in written[f"evaluation/{name}"]] == steps
+        np.testing.assert_allclose(written[f"evaluation/{name}"][-1][1], values[name], rtol=1e-5)
+
+
+def test_the_last_checkpoint_is_the_default_and_another_can_be_named(workdir):
+    first, last = saved_steps(workdir)
+    assert list(run(workdir)["checkpoints"]) == [str(last)]
+    assert list(run(workdir, "--step", first)["checkpoints"]) == [str(first)]
+    (best,) = run(workdir, "--step", "best")["checkpoints"]
+    assert int(best) in (first, last)
+
+
+def test_one_device_and_eight_give_the_same_digits(workdir):
+    """This process has eight devices, the command one."""
+    here = run(workdir)
+    done = subprocess.run(
+        [sys.executable, "-m", "s2c_jax.evaluate", "--workdir", str(workdir)],
+        cwd=Path(__file__).parents[1],
+        env={"PATH": "", "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads((workdir / "evaluation" / "metrics.json").read_text()) == here
+
+
+def test_training_measures_the_same(workdir):
+    """What a checkpoint's metrics say is what evaluating it gives, on as many pairs."""
+    last = saved_steps(workdir)[-1]
+    saved = json.loads((workdir / "checkpoints" / str(last) / "metrics" / "metrics").read_text())
+    assert run(workdir, "--num_pairs", 4)["checkpoints"][str(last)] == saved
+
+
+def test_the_sketch_itself_is_measured_as_a_colouring(workdir, validation):
+    pairs = input_pipeline.read_pairs(validation, range(len(validation)))
+    expected = np.abs(pairs["sketch"].astype(float) - pairs["color"]).mean() / 127.5
+    sketch = run(workdir)["baselines"]["the sketch itself"]
+    np.testing.assert_allclose(sketch["mae"], expected)
+    assert sketch["colorfulness"] == sketch["leakage"] == sketch["line_loss"] == 0
+
+
+def png(pixels):
+    return images.encode_png(Image.fromarray(pixels))
+
+
+def test_the_mean_colour_is_painted_under_the_lines_of_what_they_enclose():
+    sketch = np.full((16, 16, 3), 255, np.uint8)
+    sketch[4, 4:12] = sketch[11, 4:12] = sketch[4:12, 4] = sketch[4:12, 11] = 0
+    sources = []
+    for color in ((200, 100, 0), (100, 50, 0)):
+        truth = sketch.copy()
+        truth[5:11, 5:11] = color
+        sources.append({"sketch": png(sketch), "color": png(truth)})
+    mean = evaluate.mean_color(sources)
+    np.testing.assert_allclose(mean, (150, 75, 0))
+    (filled,) = evaluate.fill(mean, sketch[None])
+    assert (filled[5:11, 5:11] == (150, 75, 0)).all()
+    assert (filled[4, 4:12] == 0).all()
+    assert (filled[:4] == 255).all()
+    assert (evaluate.mean_color([{"sketch": png(sketch), "color": png(sketch)}]) == 255).all()
+
+
+def test_pairs_are_read_a_batch_at_a_time(validation, monkeypatch):
+    read, sizes = input_pipeline.read_pairs, []
+
+    def counted(source, indices):
+        sizes.append(len(indices))
+        return read(source, indices)
+
+    monkeypatch.setattr(input_pipeline, "read_pairs", counted)
+    source = [validation[0]] * (2 * BATCH_SIZE + 1)
+    evaluate.score(lambda sketches: sketches, source, len(source))
+    assert sizes == [BATCH_SIZE, BATCH_SIZE, 1]
+
+
+def test_pictures_are_ranked_by_their_own_difference_where_there_is_colour(validation):
+    """Paler and paler copies of a pair, and one whose truth has no colour."""
+    pair = input_pipeline.read_pairs(validation, [0])
+    white = {"sketch": pair["sketch"], "color": pair["sketch"]}
+    source = [{key: png(value[0]) for key, value in p.items()} for p in (white, pair, pair, pair)]
+    truth = pair["color"].astype(float)
+    pale = iter([truth, truth * 0.5 + 127.5, truth, truth * 0.8 + 51])
+
+    def colorize(sketches):
+        return np.concatenate([next(pale).round().astype(np.uint8) for _ in sketches])
+
+    assert evaluate.score(colorize, source, 4).ranking == [2, 3, 1]
+
+
+def test_a_metric_of_many_is_of_all_their_pixels():
+    one, other = metrics.Ratio(1.0, 4.0), metrics.Ratio(3.0, 4.0)
+    assert one.plus(other).value == 0.5
+    assert one.plus(None) == one
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--workdir", "{tmp}/none"], "config.json cannot be read"),
+        (["--workdir", "{run}", "--step", "7"], "has no checkpoint 7; it has"),
+        (["--workdir", "{blocked}"], "evaluation cannot be written"),
+    ],
+)
+def test_a_mistake_gets_one_line(workdir, tmp_path, arguments, message):
+    blocked = tmp_path / "blocked"
+    blocked.mkdir()
+    (blocked / "config.json").write_bytes((workdir / "config.json").read_bytes())
+    (blocked / "checkpoints").symlink_to(workdir / "checkpoints")
+    (blocked / "evaluation").write_text("")
+    arguments = [a.format(tmp=tmp_path, run=workdir, blocked=blocked) for a in arguments]
+    with pytest.raises(SystemExit) as exit_:
+        evaluate.main(arguments)
+    assert message in str(exit_.value.code)
+    assert "\n" not in str(exit_.value.code)
