@@ -1,4 +1,7 @@
-"""The first four convolutions of VGG16, the frozen phi of the feature-level loss."""
+"""VGG16, frozen: its first four convolutions are the phi of the feature-level loss.
+
+All thirteen are LPIPS's, see `s2c_jax.models.lpips`.
+"""
 
 import os
 from collections.abc import Iterator
@@ -11,33 +14,43 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from s2c_jax.errors import UserError
+from s2c_jax.models import weights
 from s2c_jax.models.layers import conv_native
+from s2c_jax.models.weights import Conv
+
+_SETTING = "loss.feature_weights"
 
 KERAS_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 _KERAS_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{KERAS_FILE}"
 # As keras.applications publishes it.
 _KERAS_HASH = "md5:6d6bbae143d832006294945121d1f1fc"
 
-# Simonyan and Zisserman 2015, table 1, column D, up to the activations that the loss compares: the
-# names in Keras and in torchvision, the channels in and out.
+# Simonyan and Zisserman 2015, table 1, column D: the names in Keras and in torchvision, and the
+# channels in and out.
 _LAYERS = (
     ("block1_conv1", "features.0", 3, 64),
     ("block1_conv2", "features.2", 64, 64),
     ("block2_conv1", "features.5", 64, 128),
     ("block2_conv2", "features.7", 128, 128),
+    ("block3_conv1", "features.10", 128, 256),
+    ("block3_conv2", "features.12", 256, 256),
+    ("block3_conv3", "features.14", 256, 256),
+    ("block4_conv1", "features.17", 256, 512),
+    ("block4_conv2", "features.19", 512, 512),
+    ("block4_conv3", "features.21", 512, 512),
+    ("block5_conv1", "features.24", 512, 512),
+    ("block5_conv2", "features.26", 512, 512),
+    ("block5_conv3", "features.28", 512, 512),
 )
+# Up to the activations that the loss compares.
+_LOSS_LAYERS = _LAYERS[:4]
+# The places in `_LAYERS` in front of which activations are pooled.
+_POOLED = (2, 4, 7, 10)
 # ImageNet's colours as the two sets of weights were trained with, RGB: Keras's take levels of
 # [0, 255] less a mean, torchvision's levels of [0, 1] less a mean in units of their deviation.
 _KERAS_MEAN = np.array([123.68, 116.779, 103.939], np.float32)
 _TORCH_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _TORCH_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
-
-
-class Conv(NamedTuple):
-    """One layer: kernel (3, 3, in, out) and bias (out,), float32."""
-
-    kernel: Float[np.ndarray, "3 3 in out"]
-    bias: Float[np.ndarray, " out"]
 
 
 class Vgg16(NamedTuple):
@@ -46,7 +59,7 @@ class Vgg16(NamedTuple):
     Attributes:
         scale: what each colour is multiplied with first.
         offset: what is then added to it.
-        convs: block1_conv1, block1_conv2, block2_conv1 and block2_conv2.
+        convs: the first four convolutions, or all thirteen.
     """
 
     scale: Float[np.ndarray, "3"]
@@ -69,28 +82,38 @@ def load(source: str) -> Vgg16:
     if source == "random":
         return random()
     path = _fetch() if source == "download" else Path(os.path.expanduser(source))
-    try:
-        with path.open("rb") as file:
-            start = file.read(9)
-        if start.startswith(b"\x89HDF\r\n\x1a\n"):
+    with weights.one_line(_SETTING, path, "VGG16"):
+        kind = weights.kind(path)
+        if kind == "HDF5":
             return _read_keras(path)
-        # A safetensors file: the header's length in eight bytes, then the header, JSON.
-        if start[8:] == b"{" and int.from_bytes(start[:8], "little") < path.stat().st_size:
-            return _read_torchvision(path)
-    except FileNotFoundError:
-        raise UserError(f"loss.feature_weights: there is no file {source!r}") from None
-    except ImportError as error:
-        raise UserError(
-            f"loss.feature_weights needs the package {error.name}: pip install 's2c_jax[vgg]'"
-        ) from None
-    except OSError as error:
-        raise UserError(f"loss.feature_weights: {path} cannot be read ({error})") from None
-    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        # What h5py and safetensors raise depends on where a file is damaged.
-        raise UserError(f"loss.feature_weights: {path} does not hold VGG16 ({error})") from None
-    raise UserError(
-        f"loss.feature_weights: {path} is neither HDF5, as Keras's {KERAS_FILE} is, "
-        "nor safetensors, as torchvision's VGG16 is published"
+        if kind == "unknown":
+            raise UserError(
+                f"{_SETTING}: {path} is neither HDF5, as Keras's {KERAS_FILE} is, nor "
+                "safetensors, as torchvision's VGG16 is published"
+            )
+    return load_torchvision(_SETTING, path, len(_LOSS_LAYERS))
+
+
+def load_torchvision(setting: str, file: str | Path, num_convs: int = len(_LAYERS)) -> Vgg16:
+    """Returns the network from torchvision's VGG16 as safetensors.
+
+    Args:
+        setting: what names the file, for the messages: a flag or a key.
+        file: the file's path.
+        num_convs: how many convolutions, from the first one on.
+
+    Raises:
+        UserError: see `s2c_jax.models.weights.read_safetensors`. Keras's file is of another kind.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    for _, name, inputs, outputs in _LAYERS[:num_convs]:
+        shapes |= {f"{name}.weight": (outputs, inputs, 3, 3), f"{name}.bias": (outputs,)}
+    tensors = weights.read_safetensors(setting, file, "torchvision's VGG16", shapes)
+    return _torch_scaled(
+        [
+            Conv(weights.torch_kernel(tensors[f"{name}.weight"]), tensors[f"{name}.bias"])
+            for _, name, _, _ in _LAYERS[:num_convs]
+        ]
     )
 
 
@@ -106,7 +129,7 @@ def random(seed: int = 0) -> Vgg16:
     """
     generator = np.random.default_rng(seed)
     convs = []
-    for _, _, inputs, outputs in _LAYERS:
+    for _, _, inputs, outputs in _LOSS_LAYERS:
         kernel = generator.standard_normal((3, 3, inputs, outputs), np.float32)
         kernel *= np.float32(np.sqrt(2 / (9 * inputs)))
         convs.append(Conv(kernel, np.zeros(outputs, np.float32)))
@@ -122,14 +145,28 @@ def features(
         network: from `load`.
         pictures: RGB in [-1, 1].
     """
+    return block_activations(network, pictures)[1]
+
+
+def block_activations(
+    network: Vgg16, pictures: Float[Array, "batch height width 3"]
+) -> list[Float[Array, "batch _ _ _"]]:
+    """Returns the activations that each block ends with, after the ReLU and before the pooling.
+
+    Args:
+        network: from `load` or `load_torchvision`.
+        pictures: RGB in [-1, 1].
+    """
+    blocks = []
     x = pictures * network.scale + network.offset
     for i, (kernel, bias) in enumerate(network.convs):
-        if i == 2:
+        if i in _POOLED:
+            blocks.append(x)
             x = nn.max_pool(x, (2, 2), (2, 2))
         # The weights are frozen, and the input's gradient of a dense convolution is a dense
         # convolution, which XLA runs well everywhere: patches would cost nine times the memory.
         x = nn.relu(conv_native(x, jnp.asarray(kernel), 1, 1) + bias)
-    return x
+    return [*blocks, x]
 
 
 def _fetch() -> Path:
@@ -159,12 +196,18 @@ def _read_keras(path: Path) -> Vgg16:
 
     convs = []
     with h5py.File(path) as file:
-        for name, _, inputs, outputs in _LAYERS:
+        for name, _, inputs, outputs in _LOSS_LAYERS:
             # Keras's versions name a layer's arrays differently; their ranks do not change.
             arrays = {array.ndim: np.asarray(array, np.float32) for array in _arrays(file[name])}
             if set(arrays) != {1, 4}:
                 raise ValueError(f"{name} has no kernel and bias")
-            convs.append(_checked(name, arrays[4], arrays[1], inputs, outputs))
+            expected = (3, 3, inputs, outputs), (outputs,)
+            if (arrays[4].shape, arrays[1].shape) != expected:
+                raise ValueError(
+                    f"{name} has shapes {arrays[4].shape} and {arrays[1].shape}, not "
+                    f"{expected[0]} and {expected[1]}, in the order height, width, in, out"
+                )
+            convs.append(Conv(arrays[4], arrays[1]))
     # Keras's first layer takes blue, green, red.
     convs[0] = convs[0]._replace(kernel=np.ascontiguousarray(convs[0].kernel[:, :, ::-1]))
     return Vgg16(np.full(3, 127.5, np.float32), 127.5 - _KERAS_MEAN, tuple(convs))
@@ -173,38 +216,6 @@ def _read_keras(path: Path) -> Vgg16:
 def _arrays(group: Any) -> Iterator[Any]:
     for item in group.values():
         yield from [item] if hasattr(item, "shape") else _arrays(item)
-
-
-def _read_torchvision(path: Path) -> Vgg16:
-    import safetensors
-
-    convs = []
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            names = set(file.keys())
-            for _, name, inputs, outputs in _LAYERS:
-                if not {f"{name}.weight", f"{name}.bias"} <= names:
-                    raise ValueError(f"there is no {name}.weight and {name}.bias")
-                kernel, bias = (
-                    np.asarray(file.get_tensor(f"{name}.{part}"), np.float32)
-                    for part in ("weight", "bias")
-                )
-                if kernel.ndim == 4:
-                    kernel = np.ascontiguousarray(kernel.transpose(2, 3, 1, 0))
-                convs.append(_checked(name, kernel, bias, inputs, outputs))
-    except safetensors.SafetensorError as error:
-        raise ValueError(str(error)) from None
-    return _torch_scaled(convs)
-
-
-def _checked(name: str, kernel: np.ndarray, bias: np.ndarray, inputs: int, outputs: int) -> Conv:
-    expected = (3, 3, inputs, outputs), (outputs,)
-    if (kernel.shape, bias.shape) != expected:
-        raise ValueError(
-            f"{name} has shapes {kernel.shape} and {bias.shape}, not {expected[0]} and "
-            f"{expected[1]}, in the order height, width, in, out"
-        )
-    return Conv(kernel, bias)
 
 
 def _torch_scaled(convs: list[Conv]) -> Vgg16:

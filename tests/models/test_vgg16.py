@@ -140,7 +140,7 @@ def test_a_wrong_file_is_named_in_one_line(tmp_path):
         "flat.h5 does not hold VGG16": tmp_path / "flat.h5",
         "cannot be read": tmp_path / "cut.h5",
         "block2_conv2 has shapes": write_keras(tmp_path / "narrow.h5", narrow),
-        "features.7 has shapes": write_torchvision(tmp_path / "narrow", narrow),
+        "features.7.weight has shape": write_torchvision(tmp_path / "narrow", narrow),
         "does not hold VGG16": write_keras(tmp_path / "half.h5", first),
         "there is no features.2.weight": write_torchvision(tmp_path / "half", first),
         "deserializing header": tmp_path / "cut.safetensors",
