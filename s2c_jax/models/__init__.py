@@ -1,1 +1,1 @@
-"""The networks: generator, discriminator and the frozen VGG16 of the feature loss."""
+"""The networks: generator, discriminator, and the frozen ones of the feature loss and metrics."""
