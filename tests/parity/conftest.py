@@ -1,4 +1,4 @@
-"""These tests need PyTorch and Keras, which only `make parity` installs."""
+"""These tests need PyTorch, Keras and two metrics' packages, which only `make parity` installs."""
 
 import os
 
@@ -6,5 +6,15 @@ import pytest
 
 os.environ["KERAS_BACKEND"] = "jax"
 
-pytest.importorskip("torch", reason="make parity installs PyTorch and runs these")
+torch = pytest.importorskip("torch", reason="make parity installs PyTorch and runs these")
 pytest.importorskip("keras", reason="make parity installs Keras and runs these")
+try:
+    pytest.importorskip("torchvision", reason="make parity installs torchvision and runs these")
+except RuntimeError:
+    # PyPI's torchvision is built for PyTorch with CUDA. Beside a PyTorch without it, its compiled
+    # operators are missing, which nothing here runs, but which its import wants declared.
+    OPERATORS = torch.library.Library("torchvision", "DEF")
+    for name in ("nms", "qnms"):
+        OPERATORS.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+pytest.importorskip("lpips", reason="make parity installs lpips and runs these")
+pytest.importorskip("pytorch_fid", reason="make parity installs pytorch-fid and runs these")
