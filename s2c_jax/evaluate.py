@@ -9,25 +9,29 @@ scalars by step.
 """
 
 import argparse
+import functools
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 import scipy.ndimage
 import tensorboardX
-from jaxtyping import Float
+from jaxtyping import Array, Float
 from PIL import Image
 
-from s2c_jax import checkpoint, files, images, input_pipeline, metrics
+from s2c_jax import checkpoint, files, frechet, images, input_pipeline, metrics
 from s2c_jax import config as config_lib
+from s2c_jax.augment import normalize
 from s2c_jax.checkpoint import BEST_BY
 from s2c_jax.colorize import Colorizer, step_argument
 from s2c_jax.errors import UserError
-from s2c_jax.inference import BATCH_SIZE, Pictures
+from s2c_jax.inference import BATCH_SIZE, Pictures, in_batches
+from s2c_jax.models import inception, lpips
 
 # Examples of each kind on a sheet.
 _EXAMPLES = 8
@@ -52,6 +56,20 @@ _HEADINGS = {
 Colorize = Callable[[Pictures], Pictures]
 
 
+class Networks(NamedTuple):
+    """The networks of the metrics that need weights' files; None leaves a metric out.
+
+    Attributes:
+        lpips: from two batches of pictures to their distances.
+        inception: from a batch of pictures to its features.
+        true_features: what `inception` makes of the true pictures.
+    """
+
+    lpips: Callable[..., Array] | None = None
+    inception: Callable[..., Array] | None = None
+    true_features: frechet.Gaussian | None = None
+
+
 class Scores(NamedTuple):
     """How good a colouring of many sketches is.
 
@@ -65,7 +83,47 @@ class Scores(NamedTuple):
     ranking: list[int]
 
 
-def score(colorize: Colorize, source: Any, count: int) -> Scores:
+def load_networks(
+    source: Any, count: int, lpips_vgg: str, lpips_linear: str, inception_file: str
+) -> Networks:
+    """Loads what there are files for.
+
+    Args:
+        source: pairs, whose true pictures FID compares with.
+        count: how many of them, from the first on.
+        lpips_vgg: see `models.lpips.load`; "" leaves LPIPS out.
+        lpips_linear: given if and only if `lpips_vgg` is.
+        inception_file: see `models.inception.load`; "" leaves FID out.
+
+    Raises:
+        UserError: a file is not what it should be, or one of LPIPS's two is missing.
+    """
+    if bool(lpips_vgg) != bool(lpips_linear):
+        raise UserError("--lpips_vgg and --lpips_linear: LPIPS needs both files")
+    networks = Networks()
+    if lpips_vgg:
+        lpips_network = jax.device_put(lpips.load(lpips_vgg, lpips_linear))
+        distance = jax.jit(
+            lambda network, a, b: lpips.distance(network, normalize(a), normalize(b))
+        )
+        networks = networks._replace(lpips=functools.partial(distance, lpips_network))
+    if inception_file:
+        inception_network = jax.device_put(inception.load(inception_file))
+        features = jax.jit(lambda network, a: inception.features(network, normalize(a)))
+        features_of = functools.partial(features, inception_network)
+        sums = frechet.no_sums(inception.FEATURES)
+        for _, pairs in _batches(source, count):
+            sums = frechet.add(sums, in_batches(features_of, pairs["color"]))
+        networks = networks._replace(inception=features_of, true_features=frechet.gaussian(sums))
+    return networks
+
+
+def score(
+    colorize: Colorize,
+    source: Any,
+    count: int,
+    networks: Networks = Networks(),  # noqa: B008
+) -> Scores:
     """Measures a colouring: a network's, or anything else that makes pictures of sketches.
 
     The same pictures give the same numbers to the last digit. Pairs are read, coloured and measured
@@ -75,23 +133,36 @@ def score(colorize: Colorize, source: Any, count: int) -> Scores:
         colorize: from sketches to their colourings.
         source: pairs, from `input_pipeline.open_split`.
         count: how many of them, from the first on.
+        networks: of LPIPS and FID, from `load_networks` for the same pairs.
     """
     sums: dict[str, metrics.Ratio] = {}
     ranked: list[tuple[float, int]] = []
+    features = frechet.no_sums(inception.FEATURES)
     with ThreadPoolExecutor() as pool:
-        count = min(count, len(source))
-        for start in range(0, count, BATCH_SIZE):
-            indices = range(start, min(start + BATCH_SIZE, count))
-            pairs = input_pipeline.read_pairs(source, indices)
+        for indices, pairs in _batches(source, count):
             colored = colorize(pairs["sketch"])
-            measured = pool.map(metrics.measure, pairs["sketch"], colored, pairs["color"])
-            for i, found in zip(indices, measured, strict=True):
-                sums = {name: ratio.plus(sums.get(name)) for name, ratio in found.items()}
-                if found[BEST_BY].weight:
-                    ranked.append((found[BEST_BY].value, i))
-    return Scores(
-        {name: ratio.value for name, ratio in sums.items()}, [i for _, i in sorted(ranked)]
-    )
+            measured = list(pool.map(metrics.measure, pairs["sketch"], colored, pairs["color"]))
+            if networks.lpips:
+                distances = in_batches(networks.lpips, colored, pairs["color"])
+                for ratios, distance in zip(measured, distances, strict=True):
+                    ratios["lpips"] = metrics.Ratio(float(distance), 1.0)
+            if networks.inception:
+                features = frechet.add(features, in_batches(networks.inception, colored))
+            for i, ratios in zip(indices, measured, strict=True):
+                sums = metrics.add(sums, ratios)
+                if ratios[BEST_BY].weight:
+                    ranked.append((ratios[BEST_BY].value, i))
+    found = {name: ratio.value for name, ratio in sums.items()}
+    if networks.true_features:
+        found["fid"] = frechet.distance(frechet.gaussian(features), networks.true_features)
+    return Scores(found, [i for _, i in sorted(ranked)])
+
+
+def _batches(source: Any, count: int) -> Iterator[tuple[range, input_pipeline.Pairs]]:
+    count = min(count, len(source))
+    for start in range(0, count, BATCH_SIZE):
+        indices = range(start, min(start + BATCH_SIZE, count))
+        yield indices, input_pipeline.read_pairs(source, indices)
 
 
 def mean_color(source: Any) -> Float[np.ndarray, "3"]:
@@ -114,16 +185,27 @@ def fill(color: Float[np.ndarray, "3"], sketches: Pictures) -> Pictures:
     return filled
 
 
-def evaluate(workdir: Path, steps: Sequence[int | str], num_pairs: int | None = None) -> None:
+def evaluate(
+    workdir: Path,
+    steps: Sequence[int | str],
+    num_pairs: int | None = None,
+    lpips_vgg: str = "",
+    lpips_linear: str = "",
+    inception_file: str = "",
+) -> None:
     """Evaluates checkpoints of a run on its validation split, and writes what it finds.
 
     Args:
         workdir: the run's.
         steps: which checkpoints, see `checkpoint.find`.
         num_pairs: how many validation pairs, from the first on; None is all.
+        lpips_vgg: see `load_networks`.
+        lpips_linear: see `load_networks`.
+        inception_file: see `load_networks`.
 
     Raises:
-        UserError: there is no such run, checkpoint or data, or the workdir cannot be written.
+        UserError: there is no such run, checkpoint or data, a file of weights is none, or the
+            workdir cannot be written.
     """
     config = config_lib.load(workdir / "config.json")
     colorizer = Colorizer(workdir, steps[0])
@@ -134,6 +216,7 @@ def evaluate(workdir: Path, steps: Sequence[int | str], num_pairs: int | None = 
         for split in ("train", "validation")
     )
     count = min(num_pairs or len(validation), len(validation))
+    networks = load_networks(validation, count, lpips_vgg, lpips_linear, inception_file)
     color = mean_color(train)
     baselines: dict[str, Colorize] = {
         "the sketch itself": lambda sketches: sketches,
@@ -142,7 +225,10 @@ def evaluate(workdir: Path, steps: Sequence[int | str], num_pairs: int | None = 
     output = workdir / "evaluation"
     try:
         output.mkdir(parents=True, exist_ok=True)
-        rows = {name: score(fake, validation, count).metrics for name, fake in baselines.items()}
+        rows = {
+            name: score(baseline, validation, count, networks).metrics
+            for name, baseline in baselines.items()
+        }
         found: dict[str, Any] = {
             "dataset": f"{config.dataset.name}/{config.image_size}",
             "split": "validation",
@@ -153,7 +239,7 @@ def evaluate(workdir: Path, steps: Sequence[int | str], num_pairs: int | None = 
         with tensorboardX.SummaryWriter(str(output)) as writer:
             for step in steps:
                 colorizer.load(step)
-                scores = score(colorizer.colorize_squares, validation, count)
+                scores = score(colorizer.colorize_squares, validation, count, networks)
                 rows[f"step {colorizer.step}"] = scores.metrics
                 found["checkpoints"][str(colorizer.step)] = scores.metrics
                 for name, value in scores.metrics.items():
@@ -219,12 +305,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--all", action="store_true", help="every checkpoint that is kept")
     parser.add_argument("--num_pairs", type=int, default=0, metavar="N",
                         help="the first N validation pairs only")  # fmt: skip
+    parser.add_argument("--lpips_vgg", default="", metavar="FILE",
+                        help="for LPIPS: torchvision's VGG16 as safetensors")  # fmt: skip
+    parser.add_argument("--lpips_linear", default="", metavar="FILE",
+                        help="and weights/v0.1/vgg.pth of the package lpips, likewise")  # fmt: skip
+    parser.add_argument("--inception", default="", metavar="FILE",
+                        help="for FID: pytorch-fid's InceptionV3, likewise")  # fmt: skip
     flags = parser.parse_args(arguments)
     if flags.num_pairs < 0:
         parser.error("--num_pairs must not be negative")
     try:
         steps = checkpoint.steps(flags.workdir) if flags.all else []
-        evaluate(flags.workdir, steps or [flags.step], flags.num_pairs or None)
+        evaluate(
+            flags.workdir,
+            steps or [flags.step],
+            flags.num_pairs or None,
+            flags.lpips_vgg,
+            flags.lpips_linear,
+            flags.inception,
+        )
     except UserError as error:
         sys.exit(f"s2c_jax: {error}")
 

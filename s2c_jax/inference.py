@@ -1,5 +1,6 @@
 """Inference with a trained generator: what training's validation and colorize share."""
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -35,11 +36,23 @@ def make_generate(generator: Generator) -> Callable[[PyTree, Pictures], Pictures
         return jnp.round((color + 1) * 127.5).astype(jnp.uint8)
 
     def generate(variables: PyTree, sketches: Pictures) -> Pictures:
-        colored = np.empty_like(sketches)
-        for start in range(0, len(sketches), BATCH_SIZE):
-            part = sketches[start : start + BATCH_SIZE]
-            padded = np.pad(part, [(0, BATCH_SIZE - len(part)), (0, 0), (0, 0), (0, 0)])
-            colored[start : start + len(part)] = np.asarray(batch(variables, padded))[: len(part)]
-        return colored
+        return in_batches(functools.partial(batch, variables), sketches)
 
     return generate
+
+
+def in_batches(compute: Callable[..., Array], *pictures: Pictures) -> np.ndarray:
+    """Computes something of each picture, or of pictures that belong together.
+
+    Args:
+        compute: a function of `BATCH_SIZE` pictures, whose results have as many rows. It always
+            gets that many, the last ones black where there are no more, so that it compiles once.
+        pictures: at least one, and of each kind as many.
+    """
+    rows = []
+    for start in range(0, len(pictures[0]), BATCH_SIZE):
+        parts = [kind[start : start + BATCH_SIZE] for kind in pictures]
+        count = len(parts[0])
+        missing = [(0, BATCH_SIZE - count), (0, 0), (0, 0), (0, 0)]
+        rows.append(np.asarray(compute(*(np.pad(part, missing) for part in parts)))[:count])
+    return np.concatenate(rows)

@@ -4,6 +4,8 @@ Every metric is a ratio of two sums, so that a metric of many pictures is the ra
 theirs, in whatever order and batches they come: nothing but the sums is kept.
 """
 
+import operator
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -34,9 +36,13 @@ class Ratio(NamedTuple):
         """The quotient."""
         return self.total / self.weight if self.weight else 0.0
 
-    def plus(self, other: "Ratio | None") -> "Ratio":
-        """The metric of both pictures; None is of no picture."""
-        return Ratio(self.total + other.total, self.weight + other.weight) if other else self
+
+def add(sums: Mapping[str, Ratio], ratios: Mapping[str, Ratio]) -> dict[str, Ratio]:
+    """Returns the metrics of all pictures so far and of one more; no sums are of no pictures."""
+    return {
+        name: Ratio(*map(operator.add, sums.get(name, (0.0, 0.0)), ratio))
+        for name, ratio in ratios.items()
+    }
 
 
 def measure(sketch: Picture, generated: Picture, truth: Picture) -> dict[str, Ratio]:

@@ -5,14 +5,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 
-from s2c_jax import evaluate, images, input_pipeline, metrics
+from s2c_jax import evaluate, frechet, images, input_pipeline, metrics
 from s2c_jax.inference import BATCH_SIZE
+from s2c_jax.models import inception
 from s2c_jax.train import train_and_evaluate
 from tests.conftest import make_small_config, scalars
+from tests.models.test_inception import file as inception_file  # noqa: F401
+from tests.models.test_inception import tensors  # noqa: F401
+from tests.models.test_lpips import files as lpips_files  # noqa: F401
 
 
 @pytest.fixture(scope="module")
@@ -144,9 +149,49 @@ def test_pictures_are_ranked_by_their_own_difference_where_there_is_colour(valid
 
 
 def test_a_metric_of_many_is_of_all_their_pixels():
-    one, other = metrics.Ratio(1.0, 4.0), metrics.Ratio(3.0, 4.0)
-    assert one.plus(other).value == 0.5
-    assert one.plus(None) == one
+    one, other = {"share": metrics.Ratio(1.0, 2.0)}, {"share": metrics.Ratio(3.0, 6.0)}
+    assert metrics.add(metrics.add({}, one), other) == {"share": metrics.Ratio(4.0, 8.0)}
+
+
+def test_networks_are_asked_a_batch_at_a_time_and_their_metrics_stand_with_the_others(validation):
+    """Stand-ins whose answer is known: the mean level, and a difference of mean levels."""
+    shapes = set()
+
+    def level(pictures):
+        shapes.add(pictures.shape)
+        levels = jnp.asarray(pictures).mean(axis=(1, 2, 3))
+        return jnp.zeros((len(levels), inception.FEATURES)).at[:, 0].set(levels)
+
+    count = len(validation)
+    pairs = input_pipeline.read_pairs(validation, range(count))
+    true, grey = (pairs[key].mean(axis=(1, 2, 3)) for key in ("color", "sketch"))
+    features = np.zeros((count, inception.FEATURES))
+    features[:, 0] = true
+    networks = evaluate.Networks(
+        lambda a, b: jnp.abs(level(a) - level(b))[:, 0],
+        level,
+        frechet.gaussian(frechet.add(frechet.no_sums(inception.FEATURES), features)),
+    )
+    found = evaluate.score(lambda sketches: sketches, validation, count, networks).metrics
+    np.testing.assert_allclose(found["lpips"], np.abs(true - grey).mean(), rtol=1e-5)
+    shift, spread = grey.mean() - true.mean(), grey.std(ddof=1) - true.std(ddof=1)
+    np.testing.assert_allclose(found["fid"], shift**2 + spread**2, rtol=1e-4)
+    assert shapes == {(BATCH_SIZE, 64, 64, 3)}
+
+
+def test_lpips_and_fid_need_their_files(workdir, validation, lpips_files, inception_file, tmp_path):
+    """Random weights of the right shapes; the truth itself is at distance 0."""
+    vgg, linear = lpips_files
+    arguments = ["--lpips_vgg", vgg, "--lpips_linear", linear, "--inception", inception_file]
+    found = run(workdir, "--num_pairs", 2, *arguments)
+    for values in [*found["baselines"].values(), *found["checkpoints"].values()]:
+        assert values["lpips"] > 0
+        assert values["fid"] > 0
+    assert "LPIPS" in (workdir / "evaluation" / "metrics.md").read_text()
+    with pytest.raises(SystemExit, match="LPIPS needs both files"):
+        run(workdir, "--lpips_vgg", vgg)
+    with pytest.raises(SystemExit, match="--inception: there is no file"):
+        run(workdir, "--inception", tmp_path / "none")
 
 
 @pytest.mark.parametrize(

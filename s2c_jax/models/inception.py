@@ -19,6 +19,8 @@ from jaxtyping import Array, Float
 from s2c_jax.models import weights
 from s2c_jax.models.weights import Conv
 
+# How many features there are.
+FEATURES = 2048
 # The side of the pictures that the network was trained on.
 _SIDE = 299
 # What its batch norms add to a variance before they take the root.

@@ -12,8 +12,7 @@ from s2c_jax.models import inception
 PARTS = ("weight", "bias", "running_mean", "running_var")
 
 
-@pytest.fixture(scope="module")
-def tensors():
+def random_tensors():
     """The layers of the package's own table; tests/parity compares that with pytorch-fid's."""
     rng = np.random.default_rng(0)
     tensors = {"fc.bias": np.zeros(1008, np.float32)}
@@ -25,6 +24,11 @@ def tensors():
             values = rng.uniform(low, high, layer.outputs)
             tensors[f"{name}.bn.{part}"] = values.astype(np.float32)
     return tensors
+
+
+@pytest.fixture(scope="module")
+def tensors():
+    return random_tensors()
 
 
 @pytest.fixture(scope="module")
