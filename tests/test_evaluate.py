@@ -8,6 +8,7 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import safetensors.numpy
 from PIL import Image
 
 from s2c_jax import evaluate, frechet, images, input_pipeline, metrics
@@ -15,9 +16,8 @@ from s2c_jax.inference import BATCH_SIZE
 from s2c_jax.models import inception
 from s2c_jax.train import train_and_evaluate
 from tests.conftest import make_small_config, scalars
-from tests.models.test_inception import file as inception_file  # noqa: F401
-from tests.models.test_inception import tensors  # noqa: F401
-from tests.models.test_lpips import files as lpips_files  # noqa: F401
+from tests.models.test_inception import random_tensors
+from tests.models.test_lpips import linear_tensors, vgg_tensors
 
 
 @pytest.fixture(scope="module")
@@ -179,10 +179,16 @@ def test_networks_are_asked_a_batch_at_a_time_and_their_metrics_stand_with_the_o
     assert shapes == {(BATCH_SIZE, 64, 64, 3)}
 
 
-def test_lpips_and_fid_need_their_files(workdir, validation, lpips_files, inception_file, tmp_path):
-    """Random weights of the right shapes; the truth itself is at distance 0."""
-    vgg, linear = lpips_files
-    arguments = ["--lpips_vgg", vgg, "--lpips_linear", linear, "--inception", inception_file]
+def test_lpips_and_fid_need_their_files(workdir, tmp_path):
+    """Random weights of the right shapes."""
+    vgg, linear, network = (tmp_path / name for name in ("vgg", "linear", "inception"))
+    for path, tensors in (
+        (vgg, vgg_tensors()),
+        (linear, linear_tensors()),
+        (network, random_tensors()),
+    ):
+        safetensors.numpy.save_file(tensors, path)
+    arguments = ["--lpips_vgg", vgg, "--lpips_linear", linear, "--inception", network]
     found = run(workdir, "--num_pairs", 2, *arguments)
     for values in [*found["baselines"].values(), *found["checkpoints"].values()]:
         assert values["lpips"] > 0
