@@ -13,10 +13,11 @@ def norm(channels: int) -> nn.BatchNorm2d:
 
 
 class Generator(nn.Module):
-    """Without dropout."""
+    """Dropout follows the batch norm of the first three decoder layers; its rate may be 0."""
 
-    def __init__(self, channels: list[int]) -> None:
+    def __init__(self, channels: list[int], dropout_rate: float = 0.0) -> None:
         super().__init__()
+        self.dropout_rate = dropout_rate
         last = len(channels) - 1
         for i, (before, after) in enumerate(zip([3, *channels], channels)):
             self.add_module(f"encoder_{i}", nn.Conv2d(before, after, 4, stride=2, padding=1))
@@ -41,6 +42,8 @@ class Generator(nn.Module):
             encoded.append(x)
         for i in range(self.depth - 1):
             x = layers[f"decoder_norm_{i}"](layers[f"decoder_{i}"](x))
+            if i < 3:
+                x = nn.functional.dropout(x, self.dropout_rate, self.training)
             x = torch.relu(torch.cat([x, encoded[self.depth - 2 - i]], dim=1))
         return torch.tanh(self.output(x))
 
@@ -108,18 +111,21 @@ def total_variation(x: Tensor) -> Tensor:
 
 
 class Trainer:
-    """Both networks and the training step; batches are counted from 0."""
+    """Both networks and the training step; batches are counted from 0.
+
+    Without a VGG16 the generator's loss has no feature level.
+    """
 
     def __init__(
         self,
         generator: Generator,
         discriminator: Discriminator,
-        vgg: Vgg16,
+        vgg: Vgg16 | None,
         optimizer_g: torch.optim.Optimizer,
         optimizer_d: torch.optim.Optimizer,
     ) -> None:
         self.generator, self.discriminator = generator.train(), discriminator.train()
-        self.vgg = vgg.requires_grad_(False)
+        self.vgg = vgg.requires_grad_(False) if vgg else None
         self.optimizer_g, self.optimizer_d = optimizer_g, optimizer_d
 
     def step(self, number: int, sketch: Tensor, color: Tensor) -> dict[str, float]:
@@ -135,10 +141,12 @@ class Trainer:
 
         adversarial = cross_entropy(self.discriminator(sketch, generated), 1.0)
         pixel = (color - generated).abs().mean()
-        difference = self.vgg.block2_conv2(color) - self.vgg.block2_conv2(generated)
-        feature = norm_of_each(difference).mean()
         variation = total_variation(generated)
-        loss_g = adversarial + 100 * pixel + 0.01 * feature + 0.0001 * variation
+        loss_g = adversarial + 100 * pixel + 0.0001 * variation
+        if self.vgg:
+            difference = self.vgg.block2_conv2(color) - self.vgg.block2_conv2(generated)
+            feature = norm_of_each(difference).mean()
+            loss_g = loss_g + 0.01 * feature
         self.optimizer_g.zero_grad()
         gradients = torch.autograd.grad(loss_g, list(self.generator.parameters()))
         for parameter, gradient in zip(self.generator.parameters(), gradients):
@@ -152,7 +160,8 @@ class Trainer:
             "generator_loss": loss_g,
             "generator_loss/adversarial": adversarial,
             "generator_loss/pixel": pixel,
-            "generator_loss/feature": feature,
             "generator_loss/total_variation": variation,
         }
+        if self.vgg:
+            losses["generator_loss/feature"] = feature
         return {name: float(loss.detach()) for name, loss in losses.items()}

@@ -1,0 +1,141 @@
+"""Measures the runs of experiments.quality.run and shows them: a table, numbers and pictures.
+
+python -m experiments.quality.measure
+
+writes results.json, a sheet of held-out drawings for each row (rows/) and all rows beneath each
+other (rows.webp), beside this file. Rows whose runs are not there are left out.
+"""
+
+import functools
+import json
+import statistics
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from PIL import Image, ImageDraw
+
+from experiments.quality.run import WORKDIRS
+from s2c_jax import checkpoint, evaluate, images, input_pipeline
+from s2c_jax import config as config_lib
+from s2c_jax.inference import Pictures, make_generate
+from s2c_jax.models.generator import Generator
+
+HERE = Path(__file__).parent
+SEEDS = (0, 1, 2)
+NUM_PICTURES = 12
+METRICS = ("ciede2000", "ciede2000_hue", "colorfulness", "leakage", "line_loss", "checkerboard",
+           "mae", "ssim")  # fmt: skip
+
+
+class Row(NamedTuple):
+    """A run, and how its generator colours.
+
+    Attributes:
+        run: see `run.RUNS`.
+        averaged: by the moving average of the generator, or by the trained one itself.
+        own_statistics: whether batch norm takes each picture's own statistics.
+    """
+
+    run: str
+    averaged: bool = True
+    own_statistics: bool = False
+
+
+ROWS = {
+    "the article's recipe": Row("article", averaged=False),
+    "+ moving average": Row("article"),
+    "+ learning rate 0.001 (*)": Row("rate"),
+    "* and a picture's own statistics": Row("rate", own_statistics=True),
+    "* and linear decay": Row("decay"),
+    "* and adversarial weight 0.2": Row("adversarial"),
+    "* and augmentation": Row("augmentation"),
+    "* and instance norm": Row("instance"),
+    "* and resize-convolution": Row("resize"),
+    "* and L1 in CIELAB": Row("lab"),
+    "* and a judgement per patch (**)": Row("patches"),
+    "** and hinge loss": Row("hinge"),
+    "** and least squares": Row("least_squares"),
+    "** and spectral norm": Row("spectral"),
+    "** and R1, instance norm": Row("r1"),
+    "** and DiffAugment": Row("disturbances"),
+}
+
+
+def colorize(row: Row, seed: int) -> evaluate.Colorize:
+    """Returns the colouring of a row's run."""
+    workdir = WORKDIRS / row.run / str(seed)
+    config = config_lib.load(workdir / "config.json")
+    with checkpoint.open_manager(workdir, config.checkpoint.keep) as manager:
+        state = manager.restore(
+            manager.latest_step(), args=ocp.args.Composite(state=ocp.args.StandardRestore())
+        ).state
+    variables = state["ema"] if row.averaged else state["generator"]
+    settings = dict(config.generator)
+    variables = {key: variables[key] for key in ("params", "batch_stats")}
+    if row.own_statistics:
+        # Batch norm over one picture is instance norm, whose parameters are the same.
+        settings["norm"] = "instance"
+        variables = {"params": variables["params"]}
+    return functools.partial(make_generate(Generator(**settings)), jax.device_put(variables))
+
+
+def strip(pictures: Pictures, title: str) -> Image.Image:
+    """Lays pictures out side by side, behind a title."""
+    width, side = 210, pictures.shape[1]
+    page = Image.new("RGB", (width + len(pictures) * (side + 2), side + 2), images.WHITE)
+    ImageDraw.Draw(page).text((4, side / 2), title, fill=(32, 32, 32), anchor="lm")
+    for i, picture in enumerate(pictures):
+        page.paste(Image.fromarray(picture), (width + i * (side + 2), 1))
+    return page
+
+
+def table(results: dict[str, list[dict[str, float]]]) -> str:
+    """Returns a Markdown table of means over the seeds, and the deviation of the first metric."""
+    lines = [
+        f"| | seeds | {' | '.join(METRICS)} |",
+        f"| --- | --- |{' ---: |' * len(METRICS)}",
+    ]
+    for title, found in results.items():
+        cells = [f"{statistics.mean(each[metric] for each in found):.4f}" for metric in METRICS]
+        values = [each[METRICS[0]] for each in found]
+        spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
+        cells[0] = f"{statistics.mean(values):.2f}{spread}"
+        lines.append(f"| {title} | {len(found)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measures what is there."""
+    validation = input_pipeline.open_split("openmoji_sketch", 64, "validation")
+    pairs = input_pipeline.read_pairs(validation, range(24))
+    results: dict[str, list[dict[str, float]]] = {}
+    strips = [strip(pairs["sketch"][:NUM_PICTURES], "sketch")]
+    (HERE / "rows").mkdir(exist_ok=True)
+    for title, row in ROWS.items():
+        for seed in SEEDS:
+            if not checkpoint.steps(WORKDIRS / row.run / str(seed)):
+                continue
+            color = colorize(row, seed)
+            scores = evaluate.score(color, validation, len(validation))
+            results.setdefault(title, []).append(scores.metrics)
+            if seed == SEEDS[0]:
+                colored = color(pairs["sketch"])
+                strips.append(strip(colored[:NUM_PICTURES], title))
+                sheet = images.sheet(
+                    [pairs["sketch"], colored, pairs["color"]], ["sketch", "coloured", "truth"]
+                )
+                name = f"{row.run}{'' if row.averaged else '_not_averaged'}"
+                name += "_own_statistics" if row.own_statistics else ""
+                sheet.save(HERE / "rows" / f"{name}.webp", quality=80)
+    strips.append(strip(pairs["color"][:NUM_PICTURES], "truth"))
+    page = np.concatenate([np.asarray(one) for one in strips])
+    Image.fromarray(page).save(HERE / "rows.webp", quality=85)
+    (HERE / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+    print(table(results))
+
+
+if __name__ == "__main__":
+    main()

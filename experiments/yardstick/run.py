@@ -1,0 +1,122 @@
+"""Trains the article's recipe in PyTorch, and compares it with this package's by the same metrics.
+
+python -m experiments.quality.run --runs article
+python -m experiments.quality.measure
+python -m experiments.yardstick.run
+
+PyTorch's part is the implementation that tests/parity compares with, written from the formulas. It
+gets the very batches of this package's input pipeline, in the same order for the same seed; weights
+and dropout are drawn by PyTorch, from the same distributions.
+"""
+
+import argparse
+import contextlib
+import json
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import ml_collections
+import numpy as np
+import torch
+
+from experiments import runs
+from experiments.quality.run import EPOCHS, RUNS
+from s2c_jax import evaluate, input_pipeline
+from s2c_jax.inference import Pictures
+from tests.parity import reference
+
+
+def batches(
+    config: ml_collections.ConfigDict, num_steps: int
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yields the batches that training with these settings sees, in [-1, 1]."""
+    source = input_pipeline.open_split(config.dataset.name, config.image_size, "train")
+    found = input_pipeline.train_batches(
+        source, batch_size=config.batch_size, seed=config.seed, num_threads=1
+    )
+    with contextlib.closing(found):
+        for _ in range(num_steps):
+            batch = jax.device_get(next(found))
+            yield in_pytorch(batch["sketch"][0]), in_pytorch(batch["color"][0])
+
+
+def in_pytorch(pictures: Pictures) -> torch.Tensor:
+    """NHWC in [0, 255] to NCHW in [-1, 1]."""
+    return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def initialize(network: torch.nn.Module) -> torch.nn.Module:
+    """Draws kernels from N(0, 0.02) and sets biases to 0."""
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.Conv2d | torch.nn.ConvTranspose2d):
+            torch.nn.init.normal_(layer.weight, 0.0, 0.02)
+            torch.nn.init.zeros_(layer.bias)
+    return network
+
+
+def train_in_pytorch(config: ml_collections.ConfigDict, num_steps: int) -> reference.Generator:
+    """Trains from a seed, and returns the generator, ready to colour."""
+    torch.manual_seed(config.seed)
+    generator = reference.Generator(list(config.generator.channels), config.generator.dropout_rate)
+    discriminator = reference.Discriminator(list(config.discriminator.channels))
+    adam = [
+        torch.optim.Adam(
+            initialize(network).parameters(),
+            config.optimizer.learning_rate,
+            (config.optimizer.beta1, config.optimizer.beta2),
+        )
+        for network in (generator, discriminator)
+    ]
+    trainer = reference.Trainer(generator, discriminator, None, *adam)
+    for step, (sketch, color) in enumerate(batches(config, num_steps)):
+        trainer.step(step, sketch, color)
+    return generator.eval()
+
+
+def main() -> None:
+    """Trains seed after seed, and writes results.json beside this file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    flags = parser.parse_args()
+    output = Path(__file__).parent / "results.json"
+    found = json.loads(output.read_text()) if output.exists() else {}
+    for seed in flags.seeds:
+        settings = {**RUNS["article"], "seed": seed, "num_epochs": EPOCHS}
+        config = runs.configured("configs/sketch2color.py", settings)
+        train, validation = (
+            input_pipeline.open_split(config.dataset.name, config.image_size, split)
+            for split in ("train", "validation")
+        )
+        num_steps = EPOCHS * input_pipeline.steps_per_epoch(train, config.batch_size)
+        generator = train_in_pytorch(config, num_steps)
+
+        def colorize(sketches: Pictures, generator: reference.Generator = generator) -> Pictures:
+            with torch.inference_mode():
+                color = generator(in_pytorch(sketches))
+            levels = ((color + 1) * 127.5).round().to(torch.uint8)
+            return levels.permute(0, 2, 3, 1).numpy()
+
+        found[str(seed)] = evaluate.score(colorize, validation, len(validation)).metrics
+        output.write_text(json.dumps(found, indent=2) + "\n")
+    ours = json.loads((output.parents[1] / "quality" / "results.json").read_text())
+    print(table(list(found.values()), ours["the article's recipe"]))
+
+
+def table(theirs: list[dict[str, float]], ours: list[dict[str, float]]) -> str:
+    """Returns a Markdown table of means and ranges over the seeds."""
+    lines = ["| | PyTorch | s2c_jax | difference of the means |", "| --- | --- | --- | --- |"]
+    for metric in theirs[0]:
+        both = [[each[metric] for each in found] for found in (theirs, ours)]
+        cells = [
+            f"{statistics.mean(values):.4f} ({min(values):.4f} to {max(values):.4f})"
+            for values in both
+        ]
+        difference = statistics.mean(both[1]) - statistics.mean(both[0])
+        lines.append(f"| {metric} | {cells[0]} | {cells[1]} | {difference:+.4f} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
