@@ -1,4 +1,4 @@
-"""What the experiments share: training by the command line, and measuring what came out."""
+"""What the experiments share: their settings, and training by the command line."""
 
 import importlib.util
 import re
@@ -10,10 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import ml_collections
-
-from s2c_jax import config as config_lib
-from s2c_jax import evaluate, input_pipeline
-from s2c_jax.colorize import Colorizer
 
 # What makes of configs/sketch2color.py the article's recipe on OpenMoji, in minutes on two cores:
 # pictures of 64 px, and networks of half the width that are halved as often as fits. Real VGG16
@@ -70,13 +66,3 @@ def train(config: str, settings: Mapping[str, object], workdir: Path | None = No
             sys.exit(done.stderr)
     epochs = re.findall(r"validation/mae ([\d.]+).*?([\d.]+) images/s", done.stderr)
     return Run([float(error) for error, _ in epochs], [float(speed) for _, speed in epochs])
-
-
-def measure(workdir: Path) -> dict[str, float]:
-    """Returns the metrics of a run's last checkpoint over its whole validation split."""
-    config = config_lib.load(workdir / "config.json")
-    validation = input_pipeline.open_split(
-        config.dataset.name, config.image_size, "validation", config.dataset.data_dir
-    )
-    colorize = Colorizer(workdir).colorize_squares
-    return evaluate.score(colorize, validation, len(validation)).metrics

@@ -24,9 +24,19 @@ def open_manager(workdir: Path, keep: int) -> ocp.CheckpointManager:
 
     The last `keep` are kept, and the one with the smallest `BEST_BY` of those that have metrics.
     Close it (or use it in a `with`), or the last save may be left unfinished.
+
+    Raises:
+        UserError: a checkpoint's metrics cannot be read.
     """
+    folder = (workdir / "checkpoints").absolute()
+    # Orbax reads what earlier starts have measured.
+    with _readable(folder):
+        return _open(folder, keep)
+
+
+def _open(folder: Path, keep: int) -> ocp.CheckpointManager:
     return ocp.CheckpointManager(
-        (workdir / "checkpoints").absolute(),
+        folder,
         options=ocp.CheckpointManagerOptions(
             preservation_policy=preservation_policy.AnyPreservationPolicy(
                 [
@@ -39,8 +49,8 @@ def open_manager(workdir: Path, keep: int) -> ocp.CheckpointManager:
                     ),
                 ]
             ),
+            # Metrics are written only if there is one.
             best_fn=_badness,
-            best_mode="min",
             enable_async_checkpointing=True,
             cleanup_tmp_directories=True,
         ),
@@ -66,11 +76,12 @@ def save(
         state: what to save; it may be donated as soon as this returns.
         batches: the iterator of the training data, a Grain iterator.
         num_pairs: how many pairs the training data has; a position in it means nothing in another.
-        metrics: how good the generator is, with `BEST_BY` among them; empty if not measured.
+        metrics: how good the generator is, see `metrics.measure`.
     """
     manager.save(
         int(state.step),
-        metrics=dict(metrics) or None,
+        # Without what it is ranked by, Orbax keeps no metrics.
+        metrics=dict(metrics) if BEST_BY in metrics else None,
         args=ocp.args.Composite(
             state=ocp.args.StandardSave(state),
             data=grain.checkpoint.CheckpointSave(batches),
@@ -144,13 +155,16 @@ def find(workdir: Path, step: int | str) -> int:
         return found[-1]
     if step == "best":
         measured = {}
-        for step in found:
-            file = workdir / "checkpoints" / str(step) / "metrics" / "metrics"
-            if file.is_file():
-                measured[step] = json.loads(file.read_text())[BEST_BY]
+        for candidate in found:
+            folder = workdir / "checkpoints" / str(candidate)
+            if (folder / "metrics").is_dir():
+                with _readable(folder):
+                    measured[candidate] = _badness(
+                        json.loads((folder / "metrics" / "metrics").read_text())
+                    )
         if not measured:
             raise UserError(f"{workdir} has no checkpoint with metrics: take the last")
-        return min(measured, key=lambda step: measured[step])
+        return min(measured, key=measured.__getitem__)
     if step not in found:
         raise UserError(f"{workdir} has no checkpoint {step}; it has {', '.join(map(str, found))}")
     return int(step)

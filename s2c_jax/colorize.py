@@ -244,7 +244,12 @@ def colorize_held_out(
 
 def step_argument(text: str) -> int | str:
     """Reads --step: a number, "last" or "best"."""
-    return text if text in ("last", "best") else int(text)
+    if text in ("last", "best"):
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no step, last or best") from None
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -121,7 +121,7 @@ def default_config() -> ml_collections.ConfigDict:
     config.validation = validation = ml_collections.ConfigDict()
     # Validation sketches that are coloured after every epoch to be looked at.
     validation.num_samples = 24
-    # Epochs between measurements of the validation pairs; the last epoch always has one.
+    # Epochs between measurements of the validation pairs; every checkpoint has one.
     validation.every_epochs = 1
     # Validation pairs that are measured, from the first on.
     validation.num_pairs = 256

@@ -4,6 +4,7 @@ Every metric is a ratio of two sums, so that a metric of many pictures is the ra
 theirs, in whatever order and batches they come: nothing but the sums is kept.
 """
 
+import math
 import operator
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -14,11 +15,9 @@ import skimage.metrics
 from jaxtyping import Bool, Float, UInt8
 
 Picture = UInt8[np.ndarray, "height width 3"]
-Lab = Float[np.ndarray, "height width 3"]
-Mask = Bool[np.ndarray, "height width"]
 
-# CIELAB distances from white: what looks like paper, and what looks coloured.
-_PAPER, _COLORED = 3.0, 10.0
+# How far from white, in CIELAB, still looks like paper: old paper and a compressed file's, too.
+_PAPER = 10.0
 # The lightness under which a pixel is part of a dark line.
 _DARK = 50.0
 # Equal pictures have no finite signal-to-noise ratio.
@@ -26,15 +25,15 @@ _MAX_PSNR = 100.0
 
 
 class Ratio(NamedTuple):
-    """A metric: `total` over `weight`, 0 where there is nothing to measure."""
+    """A metric: `total` over `weight`, which is 0 where there is nothing to measure."""
 
     total: float
     weight: float
 
     @property
     def value(self) -> float:
-        """The quotient."""
-        return self.total / self.weight if self.weight else 0.0
+        """The quotient; NaN where there is nothing to measure."""
+        return self.total / self.weight if self.weight else math.nan
 
 
 def add(sums: Mapping[str, Ratio], ratios: Mapping[str, Ratio]) -> dict[str, Ratio]:
@@ -53,14 +52,13 @@ def measure(sketch: Picture, generated: Picture, truth: Picture) -> dict[str, Ra
     - ssim: structural similarity (Wang et al. 2004: Gaussian window of deviation 1.5)
     - ciede2000: the CIEDE2000 colour difference where the truth is coloured
     - ciede2000_hue: the same of the hue alone: the colouring gets the truth's lightness and chroma
-      first, and stays grey where it has no hue to speak of
+      first, and stays grey where it has no hue to speak of (a chroma under 1, as does the truth)
     - colorfulness: Hasler and Süsstrunk 2003, equation 7, generated over true
     - leakage: the share of paper that came out coloured
-    - line_loss: the share of the sketch's dark lines that is dark no longer
-    - checkerboard: the share of spectral energy whose period is two pixels across or down, which is
-      that of the last transposed convolution (Odena et al. 2016)
+    - line_loss: the share of dark lines, in sketch and truth, that is dark no longer
+    - checkerboard: the share of spectral energy at a period of two pixels, generated over true
 
-    Where the sketch is white, the truth is either paper (white too) or coloured.
+    Where the sketch is blank, the truth is either paper or coloured.
 
     Args:
         sketch: what was coloured, of at least 11 pixels a side.
@@ -70,34 +68,31 @@ def measure(sketch: Picture, generated: Picture, truth: Picture) -> dict[str, Ra
     Returns:
         The metrics by name.
     """
-    lab = {
-        name: skimage.color.rgb2lab(picture)
-        for name, picture in (("sketch", sketch), ("generated", generated), ("truth", truth))
-    }
-    blank = _distance_from_white(lab["sketch"]) <= _PAPER
-    paper = blank & (_distance_from_white(lab["truth"]) <= _PAPER)
-    colored = blank & ~paper
-    line = lab["sketch"][..., 0] < _DARK
-    truth_of, generated_of = lab["truth"][colored], lab["generated"][colored]
+    sketch_lab, generated_lab, truth_lab = map(skimage.color.rgb2lab, (sketch, generated, truth))
+    paper, colored = _paper_and_colored(sketch_lab, truth_lab)
+    line = (sketch_lab[..., 0] < _DARK) & (truth_lab[..., 0] < _DARK)
+    of_truth, of_generated = truth_lab[colored], generated_lab[colored]
+    has_hue = np.linalg.norm(of_truth[:, 1:], axis=-1) > 1
     return {
         "mae": Ratio(float(np.abs(generated.astype(np.float64) - truth).mean() / 127.5), 1.0),
         "psnr": Ratio(_psnr(generated, truth), 1.0),
         "ssim": Ratio(_ssim(generated, truth), 1.0),
-        "ciede2000": _sum(skimage.color.deltaE_ciede2000(truth_of, generated_of)),
+        "ciede2000": _sum(skimage.color.deltaE_ciede2000(of_truth, of_generated)),
         "ciede2000_hue": _sum(
-            skimage.color.deltaE_ciede2000(truth_of, _with_hue(truth_of, generated_of))
+            skimage.color.deltaE_ciede2000(
+                of_truth[has_hue], _with_hue(of_truth[has_hue], of_generated[has_hue])
+            )
         ),
         "colorfulness": Ratio(colorfulness(generated), colorfulness(truth)),
-        "leakage": _sum(_distance_from_white(lab["generated"][paper]) > _COLORED),
-        "line_loss": _sum(lab["generated"][line][:, 0] >= _DARK),
-        "checkerboard": checkerboard(generated),
+        "leakage": _sum(~_like_paper(generated_lab[paper])),
+        "line_loss": _sum(generated_lab[line][:, 0] >= _DARK),
+        "checkerboard": Ratio(checkerboard(generated), checkerboard(truth)),
     }
 
 
 def colored_pixels(sketch: Picture, truth: Picture) -> tuple[Float[np.ndarray, "3"], int]:
     """Returns the sum of the true colours where the truth is coloured, and of how many pixels."""
-    blank = _distance_from_white(skimage.color.rgb2lab(sketch)) <= _PAPER
-    colored = blank & (_distance_from_white(skimage.color.rgb2lab(truth)) > _PAPER)
+    _, colored = _paper_and_colored(skimage.color.rgb2lab(sketch), skimage.color.rgb2lab(truth))
     return truth[colored].astype(np.float64).sum(axis=0), int(colored.sum())
 
 
@@ -110,18 +105,29 @@ def colorfulness(picture: Picture) -> float:
     return float(deviation + 0.3 * mean)
 
 
-def checkerboard(picture: Picture) -> Ratio:
-    """The spectral energy at a period of two pixels across or down, and all but the mean's."""
+def checkerboard(picture: Picture) -> float:
+    """The share of spectral energy whose period is two pixels across or down, in [0, 1].
+
+    It is the period of the last transposed convolution's kernel positions, whose uneven overlap
+    shows as a checkerboard (Odena et al. 2016). The mean colour is left out.
+    """
     spectrum = np.fft.fft2(picture / 255.0, axes=(0, 1))
     energy = np.square(np.abs(spectrum)).sum(axis=-1)
     energy[0, 0] = 0.0
     row, column = picture.shape[0] // 2, picture.shape[1] // 2
     at_period = energy[row].sum() + energy[:, column].sum() - energy[row, column]
-    return Ratio(float(at_period), float(energy.sum()))
+    return float(at_period / energy.sum()) if energy.any() else 0.0
 
 
-def _distance_from_white(lab: Float[np.ndarray, "*pixels 3"]) -> Float[np.ndarray, "*pixels"]:
-    return np.linalg.norm(lab - np.array([100.0, 0.0, 0.0]), axis=-1)
+def _paper_and_colored(
+    sketch: Float[np.ndarray, "height width 3"], truth: Float[np.ndarray, "height width 3"]
+) -> tuple[Bool[np.ndarray, "height width"], Bool[np.ndarray, "height width"]]:
+    blank, white = _like_paper(sketch), _like_paper(truth)
+    return blank & white, blank & ~white
+
+
+def _like_paper(lab: Float[np.ndarray, "*pixels 3"]) -> Bool[np.ndarray, "*pixels"]:
+    return np.linalg.norm(lab - np.array([100.0, 0.0, 0.0]), axis=-1) <= _PAPER
 
 
 def _with_hue(

@@ -14,12 +14,12 @@ from jaxtyping import Array
 from s2c_jax import checkpoint, input_pipeline
 from s2c_jax import config as config_lib
 from s2c_jax.errors import UserError
-from s2c_jax.evaluate import score
 from s2c_jax.inference import make_generate
 from s2c_jax.models import vgg16
 from s2c_jax.models.discriminator import Discriminator
 from s2c_jax.models.generator import Generator
 from s2c_jax.report import Report
+from s2c_jax.scoring import score
 from s2c_jax.train_state import TrainState, create_train_state
 from s2c_jax.train_step import Augmentation, LossWeights, make_train_step, pmap_train_step
 
@@ -98,20 +98,23 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
                 report.step(step, losses)
                 epoch, rest = divmod(step, steps_per_epoch)
                 metrics: dict[str, float] = {}
+                saved = step == last_step or (
+                    rest == 0 and epoch % config.checkpoint.every_epochs == 0
+                )
+                if saved or (rest == 0 and epoch % config.validation.every_epochs == 0):
+                    metrics = score(
+                        functools.partial(generate, state.ema),
+                        validation_source,
+                        config.validation.num_pairs,
+                    ).metrics
                 if rest == 0:
-                    if step == last_step or epoch % config.validation.every_epochs == 0:
-                        metrics = score(
-                            functools.partial(generate, state.ema),
-                            validation_source,
-                            config.validation.num_pairs,
-                        ).metrics
                     report.epoch(epoch, metrics)
                     report.pictures(epoch, {
                         "sketch": samples["sketch"],
                         "coloured": generate(state.ema, samples["sketch"]),
                         "truth": samples["color"],
                     })  # fmt: skip
-                if step == last_step or (rest == 0 and epoch % config.checkpoint.every_epochs == 0):
+                if saved:
                     checkpoint.save(manager, state, batches, len(train_source), metrics)
 
 

@@ -11,7 +11,7 @@ import pytest
 import safetensors.numpy
 from PIL import Image
 
-from s2c_jax import evaluate, frechet, images, input_pipeline, metrics
+from s2c_jax import evaluate, frechet, images, input_pipeline, metrics, scoring
 from s2c_jax.inference import BATCH_SIZE
 from s2c_jax.models import inception
 from s2c_jax.train import train_and_evaluate
@@ -50,11 +50,13 @@ def test_every_checkpoint_has_a_row_a_sheet_and_scalars(workdir, validation, cap
     assert (found["dataset"], found["pairs"]) == ("openmoji_sketch/64", len(validation))
     table = (workdir / "evaluation" / "metrics.md").read_text()
     assert table in capsys.readouterr().out
-    assert len(table.splitlines()) == 2 + 2 + len(steps)
-    assert len({len(line) for line in table.splitlines()}) == 1
+    *rows, _, legend = table.splitlines()
+    assert len(rows) == 2 + 2 + len(steps)
+    assert len({len(row) for row in rows}) == 1
+    assert legend.startswith("PSNR and SSIM are better the higher")
     for step in steps:
         values = found["checkpoints"][str(step)]
-        assert f"| {values['ciede2000']:.4f} |".replace("| ", "") in table
+        assert f" {values['ciede2000']:.4f} |" in table
         assert np.asarray(Image.open(workdir / "evaluation" / f"step_{step}.png")).std() > 10
     written = scalars(workdir / "evaluation")
     for name in values:
@@ -66,8 +68,14 @@ def test_the_last_checkpoint_is_the_default_and_another_can_be_named(workdir):
     first, last = saved_steps(workdir)
     assert list(run(workdir)["checkpoints"]) == [str(last)]
     assert list(run(workdir, "--step", first)["checkpoints"]) == [str(first)]
+    saved = {
+        step: json.loads((workdir / "checkpoints" / str(step) / "metrics" / "metrics").read_text())
+        for step in (first, last)
+    }
     (best,) = run(workdir, "--step", "best")["checkpoints"]
-    assert int(best) in (first, last)
+    assert int(best) == min(saved, key=lambda step: saved[step]["ciede2000"])
+    # What the earlier calls wrote to TensorBoard is gone.
+    assert [step for step, _ in scalars(workdir / "evaluation")["evaluation/mae"]] == [int(best)]
 
 
 def test_one_device_and_eight_give_the_same_digits(workdir):
@@ -100,6 +108,24 @@ def test_the_sketch_itself_is_measured_as_a_colouring(workdir, validation):
     assert sketch["colorfulness"] == sketch["leakage"] == sketch["line_loss"] == 0
 
 
+def test_without_colour_there_is_no_best_and_no_sheet(workdir, validation, monkeypatch):
+    """Where every truth is its sketch nothing can be compared, and nothing claims to be perfect."""
+    read = input_pipeline.read_pairs
+
+    def without_color(source, indices):
+        pairs = read(source, indices)
+        return {"sketch": pairs["sketch"], "color": pairs["sketch"]}
+
+    monkeypatch.setattr(input_pipeline, "read_pairs", without_color)
+    scores = scoring.score(lambda sketches: sketches, validation, len(validation))
+    assert "ciede2000" not in scores.metrics
+    assert scores.metrics["mae"] == 0
+    assert scores.ranking == []
+    (found,) = run(workdir)["checkpoints"].values()
+    assert "ciede2000" not in found
+    assert "CIEDE2000" not in (workdir / "evaluation" / "metrics.md").read_text()
+
+
 def png(pixels):
     return images.encode_png(Image.fromarray(pixels))
 
@@ -130,7 +156,7 @@ def test_pairs_are_read_a_batch_at_a_time(validation, monkeypatch):
 
     monkeypatch.setattr(input_pipeline, "read_pairs", counted)
     source = [validation[0]] * (2 * BATCH_SIZE + 1)
-    evaluate.score(lambda sketches: sketches, source, len(source))
+    scoring.score(lambda sketches: sketches, source, len(source))
     assert sizes == [BATCH_SIZE, BATCH_SIZE, 1]
 
 
@@ -145,7 +171,7 @@ def test_pictures_are_ranked_by_their_own_difference_where_there_is_colour(valid
     def colorize(sketches):
         return np.concatenate([next(pale).round().astype(np.uint8) for _ in sketches])
 
-    assert evaluate.score(colorize, source, 4).ranking == [2, 3, 1]
+    assert scoring.score(colorize, source, 4).ranking == [2, 3, 1]
 
 
 def test_a_metric_of_many_is_of_all_their_pixels():
@@ -167,12 +193,12 @@ def test_networks_are_asked_a_batch_at_a_time_and_their_metrics_stand_with_the_o
     true, grey = (pairs[key].mean(axis=(1, 2, 3)) for key in ("color", "sketch"))
     features = np.zeros((count, inception.FEATURES))
     features[:, 0] = true
-    networks = evaluate.Networks(
+    networks = scoring.Networks(
         lambda a, b: jnp.abs(level(a) - level(b))[:, 0],
         level,
         frechet.gaussian(frechet.add(frechet.no_sums(inception.FEATURES), features)),
     )
-    found = evaluate.score(lambda sketches: sketches, validation, count, networks).metrics
+    found = scoring.score(lambda sketches: sketches, validation, count, networks).metrics
     np.testing.assert_allclose(found["lpips"], np.abs(true - grey).mean(), rtol=1e-5)
     shift, spread = grey.mean() - true.mean(), grey.std(ddof=1) - true.std(ddof=1)
     np.testing.assert_allclose(found["fid"], shift**2 + spread**2, rtol=1e-4)
@@ -206,6 +232,7 @@ def test_lpips_and_fid_need_their_files(workdir, tmp_path):
         (["--workdir", "{tmp}/none"], "config.json cannot be read"),
         (["--workdir", "{run}", "--step", "7"], "has no checkpoint 7; it has"),
         (["--workdir", "{blocked}"], "evaluation cannot be written"),
+        (["--workdir", "{run}", "--data_dir", "{tmp}"], "is not prepared in {tmp}"),
     ],
 )
 def test_a_mistake_gets_one_line(workdir, tmp_path, arguments, message):
@@ -217,5 +244,5 @@ def test_a_mistake_gets_one_line(workdir, tmp_path, arguments, message):
     arguments = [a.format(tmp=tmp_path, run=workdir, blocked=blocked) for a in arguments]
     with pytest.raises(SystemExit) as exit_:
         evaluate.main(arguments)
-    assert message in str(exit_.value.code)
+    assert message.format(tmp=tmp_path) in str(exit_.value.code)
     assert "\n" not in str(exit_.value.code)

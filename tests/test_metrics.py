@@ -44,7 +44,7 @@ def half_red():
 def test_the_truth_itself_is_perfect(half_red):
     sketch, truth = half_red
     expected = {"mae": 0, "psnr": 100, "ssim": 1, "ciede2000": 0, "ciede2000_hue": 0}
-    expected |= {"colorfulness": 1, "leakage": 0, "line_loss": 0}
+    expected |= {"colorfulness": 1, "leakage": 0, "line_loss": 0, "checkerboard": 1}
     found = values(sketch, truth, truth)
     assert {name: found[name] for name in expected} == expected
 
@@ -113,24 +113,38 @@ def test_checkerboard_is_the_share_at_a_period_of_two_pixels(axis, period, share
     wave = np.cos(2 * np.pi * np.arange(SIDE) / period)
     wave = np.expand_dims(wave, 1 - axis)[..., None]
     picture = np.broadcast_to(128 + 100 * wave, (SIDE, SIDE, 3)).round().astype(np.uint8)
-    np.testing.assert_allclose(metrics.checkerboard(picture).value, share, atol=1e-4)
-    assert metrics.checkerboard(plain(GREY)).value == 0
+    np.testing.assert_allclose(metrics.checkerboard(picture), share, atol=1e-4)
+    assert metrics.checkerboard(plain(GREY)) == 0
 
 
-def test_nothing_to_measure_is_zero():
+def test_nothing_to_measure_is_no_number():
     white = plain(WHITE)
     assert metrics.measure(white, noise(0), white)["ciede2000"] == metrics.Ratio(0.0, 0.0)
-    assert values(white, noise(0), white)["ciede2000"] == 0
+    assert np.isnan(values(white, noise(0), white)["ciede2000"])
+
+
+def test_old_paper_is_paper(half_red):
+    sketch, truth = half_red
+    ratios = metrics.measure(np.minimum(sketch, 240).astype(np.uint8), plain(GREEN), truth)
+    assert ratios["ciede2000"].weight == 12 * SIDE
+    assert ratios["leakage"] == metrics.Ratio(3 * SIDE, 3 * SIDE)
+
+
+def test_a_line_that_the_truth_colours_may_be_coloured(half_red):
+    sketch, truth = half_red
+    truth[:4, 3] = (250, 200, 180)
+    assert values(sketch, truth, truth)["line_loss"] == 0
 
 
 @given(seed=st.integers(0, 2**32 - 1), side=st.sampled_from([11, 12, 64]))
 @settings(max_examples=20, deadline=None)
-def test_every_share_is_one_and_every_number_finite(seed, side):
+def test_every_share_is_one_where_there_is_something_to_measure(seed, side):
     rng = np.random.default_rng(seed)
     pictures = rng.choice([0, 3, 128, 250, 255], (3, side, side, 3)).astype(np.uint8)
     sketch, generated, truth = pictures
-    found = values(sketch, generated, truth)
-    for name in ("leakage", "line_loss", "checkerboard"):
-        assert 0 <= found[name] <= 1
-    assert -1 <= found["ssim"] <= 1
-    assert all(np.isfinite(value) for value in found.values())
+    found = metrics.measure(sketch, generated, truth)
+    assert 0 <= metrics.checkerboard(generated) <= 1
+    for name in ("leakage", "line_loss"):
+        assert 0 <= found[name].total <= found[name].weight
+    assert -1 <= found["ssim"].value <= 1
+    assert all(np.isfinite(total) and np.isfinite(weight) for total, weight in found.values())

@@ -13,7 +13,7 @@ from PIL import Image
 from s2c_jax import checkpoint, input_pipeline
 from s2c_jax import train as train_lib
 from s2c_jax.errors import UserError
-from s2c_jax.evaluate import Scores
+from s2c_jax.scoring import Scores
 from tests.conftest import NUM_DRAWINGS, assert_trees_equal, make_small_config, scalars
 
 METRICS = (
@@ -136,6 +136,7 @@ def test_the_last_checkpoints_are_kept_and_the_best_beside_them(
 def test_validation_pairs_are_measured_every_few_epochs_and_at_the_end(small_config, tmp_path):
     small_config.num_epochs = 3
     small_config.validation.every_epochs = 2
+    small_config.checkpoint.every_epochs = 3
     train_lib.train_and_evaluate(small_config, tmp_path)
     found = scalars(tmp_path / "tensorboard")
     assert [step for step, _ in found["validation/ciede2000"]] == [2, 3]
@@ -174,6 +175,18 @@ def test_a_checkpoint_that_cannot_be_read_is_named(finished, module_config, tmp_
     with pytest.raises(UserError, match=r"checkpoints/99 cannot be read") as raised:
         train_lib.train_and_evaluate(module_config, workdir)
     assert "\n" not in str(raised.value)
+
+
+def test_damaged_metrics_of_a_checkpoint_are_named(finished, module_config, tmp_path):
+    workdir = tmp_path / "run"
+    shutil.copytree(finished, workdir)
+    step = checkpoint.steps(workdir)[0]
+    (workdir / "checkpoints" / str(step) / "metrics" / "metrics").write_text("{")
+    with pytest.raises(UserError, match=f"checkpoints/{step} cannot be read"):
+        checkpoint.find(workdir, "best")
+    module_config.num_epochs = 3
+    with pytest.raises(UserError, match="checkpoints cannot be read"):
+        train_lib.train_and_evaluate(module_config, workdir)
 
 
 def test_a_run_does_not_go_on_with_other_data(finished, module_config, monkeypatch):

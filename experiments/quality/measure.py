@@ -18,10 +18,11 @@ import orbax.checkpoint as ocp
 from PIL import Image, ImageDraw
 
 from experiments.quality.run import WORKDIRS
-from s2c_jax import checkpoint, evaluate, images, input_pipeline
+from s2c_jax import checkpoint, images, input_pipeline
 from s2c_jax import config as config_lib
 from s2c_jax.inference import Pictures, make_generate
 from s2c_jax.models.generator import Generator
+from s2c_jax.scoring import Colorize, score
 
 HERE = Path(__file__).parent
 SEEDS = (0, 1, 2)
@@ -64,7 +65,7 @@ ROWS = {
 }
 
 
-def colorize(row: Row, seed: int) -> evaluate.Colorize:
+def colorize(row: Row, seed: int) -> Colorize:
     """Returns the colouring of a row's run."""
     workdir = WORKDIRS / row.run / str(seed)
     config = config_lib.load(workdir / "config.json")
@@ -119,7 +120,7 @@ def main() -> None:
             if not checkpoint.steps(WORKDIRS / row.run / str(seed)):
                 continue
             color = colorize(row, seed)
-            scores = evaluate.score(color, validation, len(validation))
+            scores = score(color, validation, len(validation))
             results.setdefault(title, []).append(scores.metrics)
             if seed == SEEDS[0]:
                 colored = color(pairs["sketch"])

@@ -3,8 +3,8 @@
 python -m experiments.quality.run --seeds 0 1 2
 python -m experiments.quality.measure
 
-Runs that are finished are left as they are, and others go on, so that several of these commands may
-share the work: with --runs and --seeds, each on cores of its own.
+Runs that are finished are left as they are, so that several of these commands may share the work:
+with --runs and --seeds, each on cores of its own.
 """
 
 import argparse

@@ -23,8 +23,9 @@ import torch
 
 from experiments import runs
 from experiments.quality.run import EPOCHS, RUNS
-from s2c_jax import evaluate, input_pipeline
+from s2c_jax import input_pipeline
 from s2c_jax.inference import Pictures
+from s2c_jax.scoring import score
 from tests.parity import reference
 
 
@@ -39,7 +40,9 @@ def batches(
     with contextlib.closing(found):
         for _ in range(num_steps):
             batch = jax.device_get(next(found))
-            yield in_pytorch(batch["sketch"][0]), in_pytorch(batch["color"][0])
+            # The leading axis is the devices'.
+            sketch, color = (np.concatenate(batch[key]) for key in ("sketch", "color"))
+            yield in_pytorch(sketch), in_pytorch(color)
 
 
 def in_pytorch(pictures: Pictures) -> torch.Tensor:
@@ -98,7 +101,7 @@ def main() -> None:
             levels = ((color + 1) * 127.5).round().to(torch.uint8)
             return levels.permute(0, 2, 3, 1).numpy()
 
-        found[str(seed)] = evaluate.score(colorize, validation, len(validation)).metrics
+        found[str(seed)] = score(colorize, validation, len(validation)).metrics
         output.write_text(json.dumps(found, indent=2) + "\n")
     ours = json.loads((output.parents[1] / "quality" / "results.json").read_text())
     print(table(list(found.values()), ours["the article's recipe"]))

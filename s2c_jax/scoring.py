@@ -1,0 +1,128 @@
+"""How good a colouring of many sketches is: what training and the command evaluate measure."""
+
+import functools
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import jax
+from jaxtyping import Array
+
+from s2c_jax import frechet, input_pipeline, metrics
+from s2c_jax.augment import normalize
+from s2c_jax.checkpoint import BEST_BY
+from s2c_jax.errors import UserError
+from s2c_jax.inference import BATCH_SIZE, Pictures, in_batches
+from s2c_jax.models import inception, lpips
+
+Colorize = Callable[[Pictures], Pictures]
+
+
+class Networks(NamedTuple):
+    """The networks of the metrics that need weights' files; None leaves a metric out.
+
+    Attributes:
+        lpips: from two batches of pictures to their distances.
+        inception: from a batch of pictures to its features.
+        true_features: what `inception` makes of the true pictures.
+    """
+
+    lpips: Callable[..., Array] | None = None
+    inception: Callable[..., Array] | None = None
+    true_features: frechet.Gaussian | None = None
+
+
+class Scores(NamedTuple):
+    """How good a colouring of many sketches is.
+
+    Attributes:
+        metrics: see `metrics.measure`, over all pictures; without those that there was nothing to
+            measure of.
+        ranking: the indices of the pictures whose truth is coloured, from the smallest `BEST_BY`
+            of its own to the largest.
+    """
+
+    metrics: dict[str, float]
+    ranking: list[int]
+
+
+def load_networks(
+    source: Any, count: int, lpips_vgg: str, lpips_linear: str, inception_file: str
+) -> Networks:
+    """Loads what there are files for.
+
+    Args:
+        source: pairs, whose true pictures FID compares with.
+        count: how many of them, from the first on.
+        lpips_vgg: see `models.lpips.load`; "" leaves LPIPS out.
+        lpips_linear: given if and only if `lpips_vgg` is.
+        inception_file: see `models.inception.load`; "" leaves FID out.
+
+    Raises:
+        UserError: a file is not what it should be, or one of LPIPS's two is missing.
+    """
+    if bool(lpips_vgg) != bool(lpips_linear):
+        raise UserError("--lpips_vgg and --lpips_linear: LPIPS needs both files")
+    networks = Networks()
+    if lpips_vgg:
+        lpips_network = jax.device_put(lpips.load(lpips_vgg, lpips_linear))
+        distance = jax.jit(
+            lambda network, a, b: lpips.distance(network, normalize(a), normalize(b))
+        )
+        networks = networks._replace(lpips=functools.partial(distance, lpips_network))
+    if inception_file:
+        inception_network = jax.device_put(inception.load(inception_file))
+        features = jax.jit(lambda network, a: inception.features(network, normalize(a)))
+        features_of = functools.partial(features, inception_network)
+        sums = frechet.no_sums(inception.FEATURES)
+        for _, pairs in _batches(source, count):
+            sums = frechet.add(sums, in_batches(features_of, pairs["color"]))
+        networks = networks._replace(inception=features_of, true_features=frechet.gaussian(sums))
+    return networks
+
+
+def score(
+    colorize: Colorize,
+    source: Any,
+    count: int,
+    networks: Networks = Networks(),  # noqa: B008
+) -> Scores:
+    """Measures a colouring: a network's, or anything else that makes pictures of sketches.
+
+    The same pictures give the same numbers to the last digit. Pairs are read, coloured and measured
+    a batch at a time.
+
+    Args:
+        colorize: from sketches to their colourings.
+        source: pairs, from `input_pipeline.open_split`.
+        count: how many of them, from the first on.
+        networks: of LPIPS and FID, from `load_networks` for the same pairs.
+    """
+    sums: dict[str, metrics.Ratio] = {}
+    ranked: list[tuple[float, int]] = []
+    features = frechet.no_sums(inception.FEATURES if networks.inception else 0)
+    with ThreadPoolExecutor() as pool:
+        for indices, pairs in _batches(source, count):
+            colored = colorize(pairs["sketch"])
+            measured = list(pool.map(metrics.measure, pairs["sketch"], colored, pairs["color"]))
+            if networks.lpips:
+                distances = in_batches(networks.lpips, colored, pairs["color"])
+                for ratios, distance in zip(measured, distances, strict=True):
+                    ratios["lpips"] = metrics.Ratio(float(distance), 1.0)
+            if networks.inception:
+                features = frechet.add(features, in_batches(networks.inception, colored))
+            for i, ratios in zip(indices, measured, strict=True):
+                sums = metrics.add(sums, ratios)
+                if ratios[BEST_BY].weight:
+                    ranked.append((ratios[BEST_BY].value, i))
+    found = {name: ratio.value for name, ratio in sums.items() if ratio.weight}
+    if networks.true_features:
+        found["fid"] = frechet.distance(frechet.gaussian(features), networks.true_features)
+    return Scores(found, [i for _, i in sorted(ranked)])
+
+
+def _batches(source: Any, count: int) -> Iterator[tuple[range, input_pipeline.Pairs]]:
+    count = min(count, len(source))
+    for start in range(0, count, BATCH_SIZE):
+        indices = range(start, min(start + BATCH_SIZE, count))
+        yield indices, input_pipeline.read_pairs(source, indices)
