@@ -95,7 +95,7 @@ def disturb(
         if "cutout" in kinds:
             middle = jax.random.randint(cutout_key, (2,), 0, side)
             rows, columns = (
-                jnp.abs(jnp.arange(n) - middle[axis]) < n // 4
+                (jnp.arange(n) >= middle[axis] - n // 4) & (jnp.arange(n) < middle[axis] + n // 4)
                 for axis, n in enumerate(pair.shape[:2])
             )
             pair = jnp.where((rows[:, None] & columns)[..., None], 0.0, pair)

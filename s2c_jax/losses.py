@@ -137,7 +137,8 @@ def lab(
     dark = rgb <= 0.04045
     # Both branches of a `where` are differentiated: neither may see what is not its own.
     linear = jnp.where(dark, rgb / 12.92, ((jnp.where(dark, 1.0, rgb) + 0.055) / 1.055) ** 2.4)
-    xyz = linear @ _XYZ.T
+    # Accelerators would round the factors, in front of a root that is steep where it is dark.
+    xyz = jnp.matmul(linear, _XYZ.T, precision="highest")
     low = xyz <= (6 / 29) ** 3
     root = jnp.where(low, xyz / (3 * (6 / 29) ** 2) + 4 / 29, jnp.cbrt(jnp.where(low, 1.0, xyz)))
     x, y, z = root[..., 0], root[..., 1], root[..., 2]

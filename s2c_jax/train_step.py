@@ -29,8 +29,9 @@ class LossWeights(NamedTuple):
         feature: of the feature-level loss; 0 leaves VGG16 out of the program.
         total_variation: of the total variation.
         real_label: one-sided label smoothing (Salimans et al. 2016, section 3.4); 1 is none.
-        r1: of the discriminator's gradient penalty on real pairs (Mescheder et al. 2018, equation
-            9, whose gamma / 2 this is); 0 leaves it out of the program.
+        r1: of the squared gradient of the discriminator's mean logit by the real colour picture
+            (after Mescheder et al. 2018, equation 9); 0 leaves it out of the program. Batch norm in
+            the discriminator makes it a penalty of the batch instead of each pair.
     """
 
     adversarial: float
@@ -154,7 +155,8 @@ def make_train_step(
         keys = jax.random.split(augment_key, devices * len(sketch)).reshape(devices, -1)[device]
         if any(augmentation):
             sketch, color = augment(keys, sketch, color, **augmentation._asdict())
-        keys = jax.vmap(functools.partial(jax.random.fold_in, data=1))(keys)
+        # Away from those that `augment` splits off.
+        keys = jax.vmap(functools.partial(jax.random.fold_in, data=1_000))(keys)
 
         def generate(params: PyTree) -> tuple[Array, PyTree]:
             fake, variables = generator.apply(

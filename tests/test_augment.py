@@ -74,6 +74,19 @@ def test_a_disturbance_depends_on_its_key_alone_and_has_a_gradient(kind):
         np.testing.assert_array_equal(one, other[::-1])
     assert not np.array_equal(first[1], color)
     assert np.array_equal(first[0], sketch) == (kind == "color")
+    if kind == "translation":
+        for one, moved in zip(jnp.concatenate([sketch, color], -1), jnp.concatenate(first, -1)):
+            shifts = [
+                (y, x)
+                for y in (-1, 0, 1)
+                for x in (-1, 0, 1)
+                if np.array_equal(np.roll(one, (y, x), (0, 1))[1:-1, 1:-1], moved[1:-1, 1:-1])
+            ]
+            assert len(shifts) == 1
+    if kind == "cutout":
+        for picture in first:
+            assert ((picture == 0).all(axis=-1).sum(axis=(1, 2)) <= 4 * 4).all()
+            assert ((picture == 0).all(axis=-1).sum(axis=(1, 2)) >= 2 * 2).all()
     gradient = jax.grad(lambda color: disturb(keys, sketch, color, [kind])[1].sum())(color)
     assert np.isfinite(gradient).all()
     assert np.any(gradient)

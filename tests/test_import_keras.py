@@ -98,6 +98,14 @@ def test_every_file_that_is_none_is_named(tmp_path, small_config):
         assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(("key", "value"), [("norm", "instance"), ("upsampling", "resize")])
+def test_another_architecture_is_refused(tmp_path, small_config, key, value):
+    small_config.generator[key] = value
+    with pytest.raises(UserError, match=f"config.generator.{key} must be"):
+        import_generator(tmp_path / "generator.h5", small_config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_command_imports_once(tmp_path, small_config):
     path = write(tmp_path / "generator.h5", small_config)
     arguments = [

@@ -125,6 +125,9 @@ def test_lab_is_scikit_images_and_differentiable_everywhere():
     levels = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
     levels[0, 0, :3] = [[0, 0, 0], [255, 255, 255], [1, 2, 3]]
     pictures = as_jax(levels.astype(np.float32) / 127.5 - 1)
-    np.testing.assert_allclose(losses.lab(pictures), skimage.color.rgb2lab(levels), atol=2e-3)
+    np.testing.assert_allclose(losses.lab(pictures), skimage.color.rgb2lab(levels), atol=1e-2)
+    expected = np.abs(skimage.color.rgb2lab(levels[:2]) - skimage.color.rgb2lab(levels[2:])).mean()
+    found = losses.pixel_loss(pictures[:2], pictures[2:], "lab")
+    np.testing.assert_allclose(found, expected / 50, rtol=1e-3)
     gradient = jax.grad(lambda x: losses.lab(x).sum())(pictures)
     assert np.isfinite(gradient).all()

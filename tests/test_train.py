@@ -133,6 +133,12 @@ def test_the_last_checkpoints_are_kept_and_the_best_beside_them(
         assert checkpoint.find(tmp_path, "last") == epochs * steps_per_epoch
 
 
+def test_the_rate_falls_linearly_over_the_last_part_of_the_run():
+    factor = train_lib._rate_factor(0.5, 100)
+    np.testing.assert_allclose([factor(step) for step in (0, 50, 75, 100)], [1, 1, 0.5, 0])
+    assert train_lib._rate_factor(1.0, 100)(99) == 1
+
+
 def test_validation_pairs_are_measured_every_few_epochs_and_at_the_end(small_config, tmp_path):
     small_config.num_epochs = 3
     small_config.validation.every_epochs = 2

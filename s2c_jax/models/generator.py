@@ -13,8 +13,8 @@ class Generator(nn.Module):
     """U-Net (Ronneberger et al. 2015) in the form of pix2pix (Isola et al. 2017, section 6.1.1).
 
     The encoder is one 4x4 stride-2 convolution for each entry of `channels`, the last of which is
-    the bottleneck; the decoder mirrors it with 4x4 stride-2 transposed convolutions, and each of
-    its layers is joined by the encoder's activations of the same size. Dropout in the first decoder
+    the bottleneck; the decoder mirrors it with convolutions that double the side, and each of its
+    layers is joined by the encoder's activations of the same size. Dropout in the first decoder
     layers is the noise z of G(x, z).
 
     Attributes:
