@@ -120,19 +120,19 @@ def test_cpu_runs_matrix_products_and_gpu_and_tpu_native_convolutions():
 
 
 def test_resizing_is_repeating_pixels_and_convolving():
-    x, _ = operands(0, 2, 3, 5, 4, 6, 3)
+    x = jnp.asarray(operands(0, 2, 3, 5, 4, 6, 3)[0])
     layer = layers.Upsample(6, "resize")
     variables = layer.init(jax.random.key(0), x)
     kernel = np.asarray(variables["params"]["kernel"])
     assert kernel.shape == (3, 3, 4, 6)
     repeated = x.repeat(2, axis=1).repeat(2, axis=2)
     # The kernel of a transposed convolution is laid on turned by half a turn.
-    expected = layers.conv_native(jnp.asarray(repeated), kernel[::-1, ::-1], 1, 1)
+    expected = layers.conv_native(repeated, jnp.asarray(kernel[::-1, ::-1]), 1, 1)
     np.testing.assert_allclose(layer.apply(variables, x), expected, atol=1e-5)
 
 
 def test_instance_norm_gives_every_picture_mean_zero_and_deviation_one():
-    x, _ = operands(0, 2, 6, 4, 3, 5, 3)
+    x = jnp.asarray(operands(0, 2, 6, 4, 3, 5, 3)[0])
     layer = layers.normalization("instance", train=True)
     y = np.asarray(layer.apply(layer.init(jax.random.key(0), x), x))
     np.testing.assert_allclose(y.mean(axis=(1, 2)), 0, atol=1e-5)
