@@ -114,7 +114,6 @@ def evaluate(
         output.mkdir(parents=True, exist_ok=True)
         for old in output.glob("events.out.tfevents.*"):
             old.unlink()
-        writer = tensorboardX.SummaryWriter(str(output))
     networks = load_networks(validation, count, lpips_vgg, lpips_linear, inception_file)
     color = mean_color(train)
     baselines: dict[str, Colorize] = {
@@ -132,27 +131,27 @@ def evaluate(
         "checkpoints": {},
     }
     colorizer = Colorizer(workdir, steps[0])
-    for step in steps:
-        if step != colorizer.step:
-            colorizer.load(step)
-        scores = score(colorizer.colorize_squares, validation, count, networks)
-        found["checkpoints"][str(step)] = scores.metrics
-        rows = {
-            **found["baselines"],
-            **{f"step {step}": values for step, values in found["checkpoints"].items()},
-        }
-        with _writable(output):
-            for name, value in scores.metrics.items():
-                writer.add_scalar(f"evaluation/{name}", value, step)
-            writer.flush()
-            if scores.ranking:
-                sheet = ranked_sheet(colorizer.colorize_squares, validation, scores.ranking)
-                images.write_png(sheet, output / f"step_{step}.png")
-            files.write_whole(
-                output / "metrics.json", (json.dumps(found, indent=2) + "\n").encode()
-            )
-            files.write_whole(output / "metrics.md", table(rows).encode())
-    writer.close()
+    with tensorboardX.SummaryWriter(str(output)) as writer:
+        for step in steps:
+            if step != colorizer.step:
+                colorizer.load(step)
+            scores = score(colorizer.colorize_squares, validation, count, networks)
+            found["checkpoints"][str(step)] = scores.metrics
+            rows = {
+                **found["baselines"],
+                **{f"step {step}": values for step, values in found["checkpoints"].items()},
+            }
+            with _writable(output):
+                for name, value in scores.metrics.items():
+                    writer.add_scalar(f"evaluation/{name}", value, step)
+                writer.flush()
+                if scores.ranking:
+                    sheet = ranked_sheet(colorizer.colorize_squares, validation, scores.ranking)
+                    images.write_png(sheet, output / f"step_{step}.png")
+                files.write_whole(
+                    output / "metrics.json", (json.dumps(found, indent=2) + "\n").encode()
+                )
+                files.write_whole(output / "metrics.md", table(rows).encode())
     print(table(rows))
     print(f"{count} validation pairs; {output} has the numbers and the sheets")
 
