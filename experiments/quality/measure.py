@@ -55,6 +55,7 @@ ROWS = {
     "* and augmentation": Row("augmentation"),
     "* and instance norm": Row("instance"),
     "* and resize-convolution": Row("resize"),
+    "* and no dropout": Row("no_dropout"),
     "* and L1 in CIELAB": Row("lab"),
     "* and a judgement per patch (**)": Row("patches"),
     "** and hinge loss": Row("hinge"),
@@ -62,6 +63,7 @@ ROWS = {
     "** and spectral norm": Row("spectral"),
     "** and R1, instance norm": Row("r1"),
     "** and DiffAugment": Row("disturbances"),
+    "* and augmentation, weight 0.2, instance norm, resize, no dropout": Row("together"),
 }
 
 

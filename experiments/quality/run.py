@@ -31,6 +31,7 @@ RUNS: Mapping[str, Mapping[str, object]] = {
     "augmentation": {**FAST, "augmentation.mirror": True, "augmentation.jitter": 0.1},
     "instance": {**FAST, "generator.norm": "instance"},
     "resize": {**FAST, "generator.upsampling": "resize"},
+    "no_dropout": {**FAST, "generator.dropout_rate": 0.0},
     "lab": {**FAST, "loss.pixel_space": "lab"},
     "patches": PATCHES,
     "hinge": {**PATCHES, "loss.objective": "hinge"},
@@ -40,6 +41,15 @@ RUNS: Mapping[str, Mapping[str, object]] = {
     "disturbances": {
         **PATCHES,
         "discriminator.disturbances": ("color", "translation", "cutout"),
+    },
+    "together": {
+        **FAST,
+        "loss.adversarial": 0.2,
+        "augmentation.mirror": True,
+        "augmentation.jitter": 0.1,
+        "generator.norm": "instance",
+        "generator.upsampling": "resize",
+        "generator.dropout_rate": 0.0,
     },
 }
 
