@@ -25,7 +25,6 @@ from s2c_jax.models.generator import Generator
 from s2c_jax.scoring import Colorize, score
 
 HERE = Path(__file__).parent
-SEEDS = (0, 1, 2)
 NUM_PICTURES = 12
 METRICS = ("ciede2000", "ciede2000_hue", "colorfulness", "leakage", "line_loss", "checkerboard",
            "mae", "ssim")  # fmt: skip
@@ -67,9 +66,8 @@ ROWS = {
 }
 
 
-def colorize(row: Row, seed: int) -> Colorize:
-    """Returns the colouring of a row's run."""
-    workdir = WORKDIRS / row.run / str(seed)
+def colorize(row: Row, workdir: Path) -> Colorize:
+    """Returns the colouring of one of a row's runs."""
     config = config_lib.load(workdir / "config.json")
     with checkpoint.open_manager(workdir, config.checkpoint.keep) as manager:
         state = manager.restore(
@@ -118,13 +116,12 @@ def main() -> None:
     strips = [strip(pairs["sketch"][:NUM_PICTURES], "sketch")]
     (HERE / "rows").mkdir(exist_ok=True)
     for title, row in ROWS.items():
-        for seed in SEEDS:
-            if not checkpoint.steps(WORKDIRS / row.run / str(seed)):
-                continue
-            color = colorize(row, seed)
+        workdirs = [path for path in (WORKDIRS / row.run).glob("*") if checkpoint.steps(path)]
+        for workdir in sorted(workdirs, key=lambda path: int(path.name)):
+            color = colorize(row, workdir)
             scores = score(color, validation, len(validation))
             results.setdefault(title, []).append(scores.metrics)
-            if seed == SEEDS[0]:
+            if len(results[title]) == 1:
                 colored = color(pairs["sketch"])
                 strips.append(strip(colored[:NUM_PICTURES], title))
                 sheet = images.sheet(
