@@ -1,8 +1,8 @@
 """Trains the article's recipe in PyTorch, and compares it with this package's by the same metrics.
 
-python -m experiments.quality.run --runs article
+python -m experiments.quality.run --runs article --seeds 0 1 2 3 4 5
 python -m experiments.quality.measure
-python -m experiments.yardstick.run
+python -m experiments.yardstick.run --seeds 0 1 2 3 4 5
 
 PyTorch's part is the implementation that tests/parity compares with, written from the formulas. It
 gets the very batches of this package's input pipeline, in the same order for the same seed; weights
@@ -19,6 +19,7 @@ from pathlib import Path
 import jax
 import ml_collections
 import numpy as np
+import scipy.stats
 import torch
 
 from experiments import runs
@@ -108,16 +109,16 @@ def main() -> None:
 
 
 def table(theirs: list[dict[str, float]], ours: list[dict[str, float]]) -> str:
-    """Returns a Markdown table of means and ranges over the seeds."""
-    lines = ["| | PyTorch | s2c_jax | difference of the means |", "| --- | --- | --- | --- |"]
+    """Returns a Markdown table: medians and ranges over the seeds, and the rank-sum test's p."""
+    lines = ["| | PyTorch | s2c_jax | p |", "| --- | --- | --- | ---: |"]
     for metric in theirs[0]:
         both = [[each[metric] for each in found] for found in (theirs, ours)]
         cells = [
-            f"{statistics.mean(values):.4f} ({min(values):.4f} to {max(values):.4f})"
+            f"{statistics.median(values):.4f} ({min(values):.4f} to {max(values):.4f})"
             for values in both
         ]
-        difference = statistics.mean(both[1]) - statistics.mean(both[0])
-        lines.append(f"| {metric} | {cells[0]} | {cells[1]} | {difference:+.4f} |")
+        p = scipy.stats.mannwhitneyu(*both).pvalue
+        lines.append(f"| {metric} | {cells[0]} | {cells[1]} | {p:.2f} |")
     return "\n".join(lines)
 
 
