@@ -51,7 +51,8 @@ ROWS = {
     "* and a picture's own statistics": Row("rate", own_statistics=True),
     "* and linear decay": Row("decay"),
     "* and adversarial weight 0.2": Row("adversarial"),
-    "* and augmentation": Row("augmentation"),
+    "* and mirroring": Row("mirror"),
+    "* and mirroring and jitter": Row("mirror_jitter"),
     "* and instance norm": Row("instance"),
     "* and resize-convolution": Row("resize"),
     "* and no dropout": Row("no_dropout"),
@@ -62,7 +63,9 @@ ROWS = {
     "** and spectral norm": Row("spectral"),
     "** and R1, instance norm": Row("r1"),
     "** and DiffAugment": Row("disturbances"),
-    "* and augmentation, weight 0.2, instance norm, resize, no dropout": Row("together"),
+    "together (***)": Row("together"),
+    "*** without mirroring": Row("together_not_mirrored"),
+    "*** with jitter": Row("together_jitter"),
 }
 
 

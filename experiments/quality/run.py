@@ -22,13 +22,22 @@ ARTICLE = {**runs.ARTICLE, "optimizer.ema_decay": 0.995}
 # In so few steps the article's rate is far from done, which would hide everything else.
 FAST = {**ARTICLE, "optimizer.learning_rate": 0.001}
 PATCHES = {**FAST, "discriminator.pooling": "none"}
+TOGETHER = {
+    **FAST,
+    "loss.adversarial": 0.2,
+    "augmentation.mirror": True,
+    "generator.norm": "instance",
+    "generator.upsampling": "resize",
+    "generator.dropout_rate": 0.0,
+}
 
 RUNS: Mapping[str, Mapping[str, object]] = {
     "article": ARTICLE,
     "rate": FAST,
     "decay": {**FAST, "optimizer.decay_from": 0.5},
     "adversarial": {**FAST, "loss.adversarial": 0.2},
-    "augmentation": {**FAST, "augmentation.mirror": True, "augmentation.jitter": 0.1},
+    "mirror": {**FAST, "augmentation.mirror": True},
+    "mirror_jitter": {**FAST, "augmentation.mirror": True, "augmentation.jitter": 0.1},
     "instance": {**FAST, "generator.norm": "instance"},
     "resize": {**FAST, "generator.upsampling": "resize"},
     "no_dropout": {**FAST, "generator.dropout_rate": 0.0},
@@ -42,15 +51,9 @@ RUNS: Mapping[str, Mapping[str, object]] = {
         **PATCHES,
         "discriminator.disturbances": ("color", "translation", "cutout"),
     },
-    "together": {
-        **FAST,
-        "loss.adversarial": 0.2,
-        "augmentation.mirror": True,
-        "augmentation.jitter": 0.1,
-        "generator.norm": "instance",
-        "generator.upsampling": "resize",
-        "generator.dropout_rate": 0.0,
-    },
+    "together": TOGETHER,
+    "together_not_mirrored": {**TOGETHER, "augmentation.mirror": False},
+    "together_jitter": {**TOGETHER, "augmentation.jitter": 0.1},
 }
 
 
