@@ -18,12 +18,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.batch_size = 16
     config.num_epochs = 22
     config.dataset.name = "openmoji_sketch"
-    config.augmentation.mirror = True
-    config.augmentation.jitter = 0.1
     config.generator.channels = (32, 64, 128, 256, 256, 256)
     config.discriminator.channels = (32, 64, 128, 256)
-    config.loss.adversarial = 0.2
     config.loss.feature = 0.0
-    config.optimizer.learning_rate = 0.001
-    config.optimizer.ema_decay = 0.995
     return config

@@ -1,6 +1,7 @@
-"""A run's settings: the article's recipe, the checks on them, and their file in a workdir.
+"""A run's settings, the checks on them, and their file in a workdir.
 
-`default_config` is the one list of all keys; each file in configs/ changes a few of them.
+`default_config` is the one list of all keys, with the values that experiments/quality/ found best;
+each file in configs/ changes a few of them, and configs/sketch2color.py has the article's.
 """
 
 import difflib
@@ -39,7 +40,7 @@ _CHOICES = {
 
 
 def default_config() -> ml_collections.ConfigDict:
-    """Returns the article's recipe, locked: a key that is not here cannot be set."""
+    """Returns the settings, locked: a key that is not here cannot be set."""
     config = ml_collections.ConfigDict()
 
     # Where initial weights, the order of the data, augmentation and dropout come from.
@@ -62,20 +63,21 @@ def default_config() -> ml_collections.ConfigDict:
 
     config.augmentation = augmentation = ml_collections.ConfigDict()
     # Flip half of the pairs left to right.
-    augmentation.mirror = False
+    augmentation.mirror = True
     # Enlarge pairs by a random factor of up to 1 + jitter and cut out a random window; 0 is off.
     augmentation.jitter = 0.0
 
     config.generator = generator = ml_collections.ConfigDict()
     # The encoder's channels; the last entry is the bottleneck, the length the number of halvings.
     generator.channels = (64, 128, 256, 512, 512, 512, 512, 512)
-    generator.dropout_rate = 0.5
+    # The share of activations that dropout zeroes, which is the article's noise z; 0 is none.
+    generator.dropout_rate = 0.0
     # Decoder layers with dropout, counted from the bottleneck.
     generator.dropout_layers = 3
     # "batch" or "instance" norm.
-    generator.norm = "batch"
+    generator.norm = "instance"
     # How the decoder doubles the side: "transposed" convolution, or "resize" and convolve.
-    generator.upsampling = "transposed"
+    generator.upsampling = "resize"
 
     config.discriminator = discriminator = ml_collections.ConfigDict()
     # The stride-2 convolutions' channels.
@@ -97,7 +99,7 @@ def default_config() -> ml_collections.ConfigDict:
     # Weight of the discriminator's gradient penalty on real pairs (R1).
     loss.r1 = 0.0
     # Weights of the generator's losses.
-    loss.adversarial = 1.0
+    loss.adversarial = 0.2
     loss.pixel = 100.0
     loss.feature = 0.01
     loss.total_variation = 0.0001
@@ -109,14 +111,14 @@ def default_config() -> ml_collections.ConfigDict:
 
     config.optimizer = optimizer = ml_collections.ConfigDict()
     # Adam's settings, for both networks.
-    optimizer.learning_rate = 0.0002
+    optimizer.learning_rate = 0.001
     optimizer.beta1 = 0.5
     optimizer.beta2 = 0.999
     # From this share of the run on the learning rate falls linearly to 0; 1 is never.
     optimizer.decay_from = 1.0
     # The generator that colours is an exponential moving average of the trained one with this
     # decay a step; 0 is the trained one itself.
-    optimizer.ema_decay = 0.0
+    optimizer.ema_decay = 0.995
 
     config.validation = validation = ml_collections.ConfigDict()
     # Validation sketches that are coloured after every epoch to be looked at.

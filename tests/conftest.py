@@ -27,7 +27,7 @@ import pytest
 from ml_collections import ConfigDict
 from tensorboardX.proto import event_pb2
 
-from s2c_jax.config import default_config
+from configs import sketch2color
 from s2c_jax.datasets.openmoji_sketch import openmoji_sketch
 
 NUM_DRAWINGS = 48
@@ -74,8 +74,10 @@ def small_config(data_dir: str) -> ConfigDict:
 
 
 def make_small_config(data_dir: str) -> ConfigDict:
-    """A run of seconds on the small drawings."""
-    config = default_config()
+    """A run of seconds on the small drawings, with all that a state can hold and chance decides."""
+    config = sketch2color.get_config()
+    config.augmentation.mirror = True
+    config.optimizer.ema_decay = 0.995
     config.image_size = 64
     config.batch_size = 8
     config.num_epochs = 2

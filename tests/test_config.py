@@ -5,6 +5,7 @@ import pathlib
 import pytest
 from ml_collections import ConfigDict
 
+from configs import sketch2color
 from s2c_jax import config as config_lib
 from s2c_jax.errors import UserError
 
@@ -17,14 +18,18 @@ def changed(**settings):
     return config
 
 
-def test_the_default_is_the_articles_recipe():
-    config = config_lib.default_config()
+def test_sketch2color_is_the_articles_recipe():
+    config = sketch2color.get_config()
     assert (config.image_size, config.batch_size, config.num_epochs) == (512, 8, 43)
     adam = {"learning_rate": 2e-4, "beta1": 0.5, "beta2": 0.999}
     assert config.optimizer.to_dict() == adam | {"decay_from": 1.0, "ema_decay": 0.0}
     weights = [config.loss[key] for key in ("adversarial", "pixel", "feature", "total_variation")]
     assert weights == [1, 100, 0.01, 0.0001]
-    config_lib.validate(changed(), num_devices=8)
+    network = {"dropout_rate": 0.5, "dropout_layers": 3, "norm": "batch"}
+    network |= {"upsampling": "transposed", "channels": (64, 128, 256, *[512] * 5)}
+    assert config.generator.to_dict() == network
+    assert config.augmentation.to_dict() == {"mirror": False, "jitter": 0.0}
+    config_lib.validate(config, num_devices=8)
 
 
 @pytest.mark.parametrize(

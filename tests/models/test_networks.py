@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from s2c_jax.config import default_config
+from configs import sketch2color
 from s2c_jax.models.discriminator import Discriminator
 from s2c_jax.models.generator import Generator
 
-ARTICLE = default_config()
+ARTICLE = sketch2color.get_config()
 
 
 def shapes(network, *pictures, train=False):

@@ -13,8 +13,8 @@ import pytest
 import safetensors.torch
 import torch
 
+from configs import sketch2color
 from s2c_jax.augment import normalize
-from s2c_jax.config import default_config
 from s2c_jax.models import vgg16
 from s2c_jax.models.discriminator import Discriminator
 from s2c_jax.models.generator import Generator
@@ -22,7 +22,7 @@ from s2c_jax.train_state import create_train_state
 from s2c_jax.train_step import LossWeights, make_train_step, pmap_train_step
 from tests.parity import reference
 
-ARTICLE = default_config()
+ARTICLE = sketch2color.get_config()
 WEIGHTS = LossWeights(**{name: ARTICLE.loss[name] for name in LossWeights._fields})
 # The article's networks; a smaller picture is halved fewer times.
 CHANNELS = {
