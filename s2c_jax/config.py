@@ -238,17 +238,29 @@ def load(path: Path) -> ml_collections.ConfigDict:
     """Reads settings that `save` wrote.
 
     Raises:
-        UserError: the file is missing or does not hold settings of this version.
+        UserError: the file is missing, or does not hold each setting of this version.
     """
     config = default_config()
+    expected = _flatten(config).keys()
     try:
-        config.update(_with_tuples(json.loads(path.read_text())))
+        settings = ml_collections.ConfigDict(_with_tuples(json.loads(path.read_text())))
+        given = _flatten(settings).keys()
+        if given == expected:
+            config.update(settings)
     except OSError as error:
         raise UserError(
             f"{path} cannot be read ({error.strerror}): is its folder the workdir of a run?"
         ) from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} does not hold a run's settings ({error})") from None
+    # A default in place of what is missing could be another value than the run was trained with.
+    different = {"missing": expected - given, "unknown": given - expected}
+    problems = [f"{kind}: {', '.join(sorted(keys))}" for kind, keys in different.items() if keys]
+    if problems:
+        raise UserError(
+            f"{path} does not hold the settings of this version of s2c_jax "
+            f"({'; '.join(problems)}): add what the run was trained with, take out the unknown"
+        )
     return config
 
 

@@ -1,5 +1,6 @@
 """Wrong settings are named before anything is built."""
 
+import json
 import pathlib
 
 import pytest
@@ -99,11 +100,32 @@ def test_a_file_gives_back_the_same_settings(tmp_path):
     assert config_lib.load(tmp_path / "config.json") == config
 
 
-@pytest.mark.parametrize("text", ["{", '{"sede": 1}', '{"seed": "one"}', "[1]"])
-def test_a_damaged_file_is_named(tmp_path, text):
-    (tmp_path / "config.json").write_text(text)
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[:-9],
+        lambda _: "[1]",
+        lambda text: text.replace('"seed": 0', '"seed": "one"'),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path, damage):
+    path = tmp_path / "config.json"
+    config_lib.save(changed(), path)
+    path.write_text(damage(path.read_text()))
     with pytest.raises(UserError, match="does not hold a run's settings"):
-        config_lib.load(tmp_path / "config.json")
+        config_lib.load(path)
+
+
+def test_settings_of_another_version_are_named(tmp_path):
+    """A missing one is not taken to be its default, which may have been another one then."""
+    path = tmp_path / "config.json"
+    config_lib.save(changed(), path)
+    settings = json.loads(path.read_text())
+    del settings["generator"]["norm"]
+    path.write_text(json.dumps(settings | {"sede": 1}))
+    with pytest.raises(UserError, match=r"missing: generator\.norm; unknown: sede\)") as raised:
+        config_lib.load(path)
+    assert "\n" not in str(raised.value)
 
 
 def test_a_run_may_be_prolonged_but_not_changed():
