@@ -26,10 +26,10 @@ TOGETHER = {
     **FAST,
     "loss.adversarial": 0.2,
     "augmentation.mirror": True,
-    "generator.norm": "instance",
     "generator.upsampling": "resize",
-    "generator.dropout_rate": 0.0,
 }
+WITHOUT_DROPOUT = {**TOGETHER, "generator.dropout_rate": 0.0}
+INSTANCE = {**WITHOUT_DROPOUT, "generator.norm": "instance"}
 
 RUNS: Mapping[str, Mapping[str, object]] = {
     "article": ARTICLE,
@@ -52,8 +52,10 @@ RUNS: Mapping[str, Mapping[str, object]] = {
         "discriminator.disturbances": ("color", "translation", "cutout"),
     },
     "together": TOGETHER,
-    "together_not_mirrored": {**TOGETHER, "augmentation.mirror": False},
-    "together_jitter": {**TOGETHER, "augmentation.jitter": 0.1},
+    "together_no_dropout": WITHOUT_DROPOUT,
+    "together_instance": INSTANCE,
+    "together_instance_not_mirrored": {**INSTANCE, "augmentation.mirror": False},
+    "together_instance_jitter": {**INSTANCE, "augmentation.jitter": 0.1},
 }
 
 
