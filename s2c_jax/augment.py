@@ -1,13 +1,8 @@
 """What happens to a batch on the device before the networks see it."""
 
-from collections.abc import Sequence
-from typing import Literal
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, UInt8
-
-Disturbance = Literal["color", "translation", "cutout"]
 
 
 def normalize(
@@ -52,56 +47,5 @@ def augment(
             )
         return pair
 
-    pair = jax.vmap(one)(keys, jnp.concatenate([sketch, color], axis=-1))
-    return pair[..., :3], pair[..., 3:]
-
-
-def disturb(
-    keys: Key[Array, " batch"],
-    sketch: Float[Array, "batch height width 3"],
-    color: Float[Array, "batch height width 3"],
-    kinds: Sequence[Disturbance],
-) -> tuple[Float[Array, "batch height width 3"], Float[Array, "batch height width 3"]]:
-    """Disturbs what the discriminator sees, differentiably (Zhao et al. 2020, DiffAugment).
-
-    Args:
-        keys: one key an example; the same key disturbs alike.
-        sketch: pictures in [-1, 1].
-        color: pictures in [-1, 1].
-        kinds: "color" changes brightness, saturation and contrast of the colour picture;
-            "translation" moves both pictures by up to an eighth of their side over white paper;
-            "cutout" makes a square of half their side grey in both.
-
-    Returns:
-        Sketches and colour pictures.
-    """
-
-    def one(key: Array, pair: Array) -> Array:
-        color_key, shift_key, cutout_key = jax.random.split(key, 3)
-        side = jnp.array(pair.shape[:2])
-        if "color" in kinds:
-            brightness, saturation, contrast = jax.random.uniform(color_key, (3,))
-            color = pair[..., 3:] + brightness - 0.5
-            grey = color.mean(axis=-1, keepdims=True)
-            color = grey + (color - grey) * 2 * saturation
-            middle = color.mean()
-            color = middle + (color - middle) * (contrast + 0.5)
-            pair = jnp.concatenate([pair[..., :3], color], axis=-1)
-        if "translation" in kinds:
-            most = [length // 8 for length in pair.shape[:2]]
-            padded = jnp.pad(pair, [(n, n) for n in most] + [(0, 0)], constant_values=1.0)
-            start = jax.random.randint(shift_key, (2,), 0, 2 * jnp.array(most) + 1)
-            pair = jax.lax.dynamic_slice(padded, (start[0], start[1], 0), pair.shape)
-        if "cutout" in kinds:
-            middle = jax.random.randint(cutout_key, (2,), 0, side)
-            rows, columns = (
-                (jnp.arange(n) >= middle[axis] - n // 4) & (jnp.arange(n) < middle[axis] + n // 4)
-                for axis, n in enumerate(pair.shape[:2])
-            )
-            pair = jnp.where((rows[:, None] & columns)[..., None], 0.0, pair)
-        return pair
-
-    if not kinds:
-        return sketch, color
     pair = jax.vmap(one)(keys, jnp.concatenate([sketch, color], axis=-1))
     return pair[..., :3], pair[..., 3:]

@@ -14,10 +14,8 @@ from typing import Any
 import ml_collections
 
 from s2c_jax import files
-from s2c_jax.augment import Disturbance
 from s2c_jax.errors import UserError
-from s2c_jax.losses import Objective, PixelSpace, Pooling
-from s2c_jax.models.discriminator import DiscriminatorNorm
+from s2c_jax.losses import Pooling
 from s2c_jax.models.layers import Norm, Upsampling
 
 # What a run may change between one start and the next without becoming another run.
@@ -31,10 +29,7 @@ _CHOICES = {
     for key, kinds in {
         "generator.norm": Norm,
         "generator.upsampling": Upsampling,
-        "discriminator.norm": DiscriminatorNorm,
         "discriminator.pooling": Pooling,
-        "loss.objective": Objective,
-        "loss.pixel_space": PixelSpace,
     }.items()
 }
 
@@ -82,22 +77,12 @@ def default_config() -> ml_collections.ConfigDict:
     config.discriminator = discriminator = ml_collections.ConfigDict()
     # The stride-2 convolutions' channels.
     discriminator.channels = (64, 128, 256, 512)
-    # "batch" or "instance" norm, or "spectral" norm of the kernels instead.
-    discriminator.norm = "batch"
-    # What happens to the pictures that it sees: "color", "translation", "cutout" (DiffAugment).
-    discriminator.disturbances = ()
     # "mean": one probability a pair, the average over the patches; "none": one a patch.
     discriminator.pooling = "mean"
     # The discriminator is updated on the last of every this many batches.
     discriminator.update_every = 2
 
     config.loss = loss = ml_collections.ConfigDict()
-    # The adversarial loss: "cross_entropy", "least_squares" or "hinge".
-    loss.objective = "cross_entropy"
-    # Where the pixel-level loss compares: "rgb" or "lab".
-    loss.pixel_space = "rgb"
-    # Weight of the discriminator's gradient penalty on real pairs (R1).
-    loss.r1 = 0.0
     # Weights of the generator's losses.
     loss.adversarial = 0.2
     loss.pixel = 100.0
@@ -114,8 +99,6 @@ def default_config() -> ml_collections.ConfigDict:
     optimizer.learning_rate = 0.001
     optimizer.beta1 = 0.5
     optimizer.beta2 = 0.999
-    # From this share of the run on the learning rate falls linearly to 0; 1 is never.
-    optimizer.decay_from = 1.0
     # The generator that colours is an exponential moving average of the trained one with this
     # decay a step; 0 is the trained one itself.
     optimizer.ema_decay = 0.995
@@ -183,19 +166,12 @@ def validate(config: ml_collections.ConfigDict, num_devices: int) -> None:
         require(given[key] >= 1, key, "it must be at least 1")
     for key in ("seed", "max_steps", "augmentation.jitter", "generator.dropout_layers",
                 "loss.adversarial", "loss.pixel", "loss.feature",
-                "loss.total_variation", "loss.r1"):  # fmt: skip
+                "loss.total_variation"):  # fmt: skip
         require(given[key] >= 0, key, "it must not be negative")
-    share = given["optimizer.decay_from"]
-    require(0 <= share <= 1, "optimizer.decay_from", "it must lie in [0, 1]")
     for key, kinds in _CHOICES.items():
         require(
             given[key] in kinds, key, "it must be " + " or ".join(f'"{kind}"' for kind in kinds)
         )
-    require(
-        set(given["discriminator.disturbances"]) <= set(typing.get_args(Disturbance)),
-        "discriminator.disturbances",
-        "it may hold " + ", ".join(f'"{kind}"' for kind in typing.get_args(Disturbance)),
-    )
     for key in ("generator.dropout_rate", "optimizer.beta1", "optimizer.beta2",
                 "optimizer.ema_decay"):  # fmt: skip
         require(0 <= given[key] < 1, key, "it must lie in [0, 1)")

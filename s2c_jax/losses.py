@@ -9,12 +9,9 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 Pooling = Literal["mean", "none"]
-Objective = Literal["cross_entropy", "least_squares", "hinge"]
-PixelSpace = Literal["rgb", "lab"]
 
 
 def log_probabilities(
@@ -60,89 +57,17 @@ def binary_cross_entropy(
     return -jnp.mean(label * log_p + (1 - label) * log_not_p)
 
 
-def discriminator_losses(
-    real_logits: Float[Array, "batch height width 1"],
-    fake_logits: Float[Array, "batch height width 1"],
-    real_label: float,
-    objective: Objective,
-    pooling: Pooling,
-) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """Returns what the discriminator minimises half the sum of, for real and for generated pairs.
-
-    Args:
-        real_logits: the discriminator's map of real pairs, before its sigmoid.
-        fake_logits: the same of generated pairs.
-        real_label: what a real pair is to be judged as; hinge has no labels.
-        objective: "cross_entropy" of probabilities; "least_squares" of the logits themselves (Mao
-            et al. 2017, equation 9); or "hinge" (Lim and Ye 2017).
-        pooling: "mean" judges a pair once, "none" each patch.
-    """
-    if objective == "cross_entropy":
-        return (
-            binary_cross_entropy(real_logits, real_label, pooling),
-            binary_cross_entropy(fake_logits, 0.0, pooling),
-        )
-    real, fake = _pooled(real_logits, pooling), _pooled(fake_logits, pooling)
-    if objective == "least_squares":
-        return jnp.mean(jnp.square(real - real_label)), jnp.mean(jnp.square(fake))
-    return jnp.mean(jax.nn.relu(1 - real)), jnp.mean(jax.nn.relu(1 + fake))
-
-
-def adversarial_loss(
-    fake_logits: Float[Array, "batch height width 1"], objective: Objective, pooling: Pooling
-) -> Float[Array, ""]:
-    """What the generator minimises to have its pairs judged real: see `discriminator_losses`."""
-    if objective == "cross_entropy":
-        return binary_cross_entropy(fake_logits, 1.0, pooling)
-    fake = _pooled(fake_logits, pooling)
-    if objective == "least_squares":
-        return jnp.mean(jnp.square(fake - 1))
-    return -jnp.mean(fake)
-
-
-def _pooled(logits: Float[Array, "batch height width 1"], pooling: Pooling) -> Array:
-    return jnp.mean(logits, axis=(1, 2, 3)) if pooling == "mean" else logits
-
-
 def pixel_loss(
     generated: Float[Array, "batch height width channels"],
     truth: Float[Array, "batch height width channels"],
-    space: PixelSpace = "rgb",
 ) -> Float[Array, ""]:
     """The pixel-level loss: mean |y - G(x)|.
 
     Args:
         generated: pictures in [-1, 1].
         truth: pictures in [-1, 1].
-        space: "rgb" compares the pictures as they are; "lab" compares lightness and the two
-            opponent colours of CIELAB, in units of 50, so that lightness spans [-1, 1] too.
     """
-    if space == "lab":
-        return jnp.mean(jnp.abs(lab(truth) - lab(generated))) / 50
     return jnp.mean(jnp.abs(truth - generated))
-
-
-# IEC 61966-2-1: linear sRGB to CIE XYZ, each row in units of the white point D65.
-_XYZ = np.array(
-    [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]]
-)
-_XYZ = (_XYZ / _XYZ.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def lab(
-    pictures: Float[Array, "batch height width 3"],
-) -> Float[Array, "batch height width 3"]:
-    """Converts sRGB in [-1, 1] to CIELAB under D65: lightness in [0, 100], a and b about +-100."""
-    rgb = jnp.clip((pictures + 1) / 2, 0, 1)
-    dark = rgb <= 0.04045
-    # Both branches of a `where` are differentiated: neither may see what is not its own.
-    linear = jnp.where(dark, rgb / 12.92, ((jnp.where(dark, 1.0, rgb) + 0.055) / 1.055) ** 2.4)
-    # Accelerators would round the factors, in front of a root that is steep where it is dark.
-    xyz = jnp.matmul(linear, _XYZ.T, precision="highest")
-    low = xyz <= (6 / 29) ** 3
-    root = jnp.where(low, xyz / (3 * (6 / 29) ** 2) + 4 / 29, jnp.cbrt(jnp.where(low, 1.0, xyz)))
-    x, y, z = root[..., 0], root[..., 1], root[..., 2]
-    return jnp.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
 
 
 def feature_loss(

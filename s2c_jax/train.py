@@ -56,13 +56,7 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
             optimizer,
             key=_keys(config.seed)[1],
             weights=LossWeights(**{name: config.loss[name] for name in LossWeights._fields}),
-            objective=config.loss.objective,
             pooling=config.discriminator.pooling,
-            pixel_space=config.loss.pixel_space,
-            disturbances=config.discriminator.disturbances,
-            rate_factor=_rate_factor(
-                config.optimizer.decay_from, config.num_epochs * steps_per_epoch
-            ),
             discriminator_period=config.discriminator.update_every,
             ema_decay=config.optimizer.ema_decay,
             augmentation=Augmentation(**config.augmentation),
@@ -125,7 +119,7 @@ def make_networks(
     optimizer = optax.adam(
         config.optimizer.learning_rate, config.optimizer.beta1, config.optimizer.beta2
     )
-    discriminator = Discriminator(config.discriminator.channels, config.discriminator.norm)
+    discriminator = Discriminator(config.discriminator.channels)
     return Generator(**config.generator), discriminator, optimizer
 
 
@@ -143,14 +137,6 @@ def initial_state(config: ml_collections.ConfigDict) -> TrainState:
     quickly = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
     jitted = jax.jit(create, out_shardings=_replicated(), compiler_options=quickly)
     return jitted(_keys(config.seed)[0])
-
-
-def _rate_factor(decay_from: float, num_steps: int) -> optax.Schedule:
-    """Returns 1 until a share of the steps is done, then the line that reaches 0 at the end."""
-    begin = round(decay_from * num_steps)
-    if begin == num_steps:
-        return optax.constant_schedule(1.0)
-    return optax.linear_schedule(1.0, 0.0, num_steps - begin, begin)
 
 
 def _keys(seed: int) -> tuple[Array, Array]:

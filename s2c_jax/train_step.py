@@ -1,6 +1,5 @@
 """One training step: the discriminator, then the generator through the updated discriminator."""
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ import optax
 from jaxtyping import Array, Float, PyTree, UInt8
 
 from s2c_jax import losses
-from s2c_jax.augment import Disturbance, augment, disturb, normalize
+from s2c_jax.augment import augment, normalize
 from s2c_jax.models import vgg16
 from s2c_jax.models.discriminator import Discriminator
 from s2c_jax.models.generator import Generator
@@ -29,9 +28,6 @@ class LossWeights(NamedTuple):
         feature: of the feature-level loss; 0 leaves VGG16 out of the program.
         total_variation: of the total variation.
         real_label: one-sided label smoothing (Salimans et al. 2016, section 3.4); 1 is none.
-        r1: of the squared gradient of the discriminator's mean logit by the real colour picture
-            (after Mescheder et al. 2018, equation 9); 0 leaves it out of the program. Batch norm in
-            the discriminator makes it a penalty of the batch instead of each pair.
     """
 
     adversarial: float
@@ -39,7 +35,6 @@ class LossWeights(NamedTuple):
     feature: float
     total_variation: float
     real_label: float
-    r1: float = 0.0
 
 
 class Augmentation(NamedTuple):
@@ -56,11 +51,7 @@ def make_train_step(
     *,
     key: Array,
     weights: LossWeights,
-    objective: losses.Objective = "cross_entropy",
     pooling: losses.Pooling = "mean",
-    pixel_space: losses.PixelSpace = "rgb",
-    disturbances: Sequence[Disturbance] = (),
-    rate_factor: optax.Schedule = optax.constant_schedule(1.0),  # noqa: B008
     discriminator_period: int = 2,
     ema_decay: float = 0.0,
     augmentation: Augmentation = Augmentation(),  # noqa: B008
@@ -74,12 +65,7 @@ def make_train_step(
         optimizer: the optimiser of both networks.
         key: where augmentation and dropout come from, folded with the step.
         weights: the losses' weights.
-        objective: the adversarial loss, see `losses.discriminator_losses`.
-        pooling: whether the discriminator judges pairs or patches.
-        pixel_space: see `losses.pixel_loss`.
-        disturbances: what happens to the pictures that the discriminator sees, see
-            `augment.disturb`.
-        rate_factor: what the optimiser's updates are multiplied with, by the number of steps done.
+        pooling: how the discriminator's map becomes probabilities.
         discriminator_period: the discriminator is updated on the last of every this many batches;
             with 2 it is left alone on even batches (0-based) and updated on odd ones.
         ema_decay: of the moving average of the generator's variables; 0 is no average. It starts
@@ -93,43 +79,31 @@ def make_train_step(
     """
 
     def discriminator_loss(
-        params: PyTree, batch_stats: PyTree, keys: Array, sketch: Array, color: Array, fake: Array
+        params: PyTree, batch_stats: PyTree, sketch: Array, color: Array, fake: Array
     ) -> tuple[Array, tuple[PyTree, Metrics]]:
-        def judge_real(color: Array) -> tuple[Array, tuple[Array, PyTree]]:
-            logits, variables = discriminator.apply(
-                {"params": params, "batch_stats": batch_stats},
-                *disturb(keys, sketch, color, disturbances), train=True, mutable=["batch_stats"],
-            )  # fmt: skip
-            return jnp.sum(jnp.mean(logits, axis=(1, 2, 3))), (logits, variables)
-
-        if weights.r1:
-            gradient, (real_logits, variables) = jax.grad(judge_real, has_aux=True)(color)
-        else:
-            _, (real_logits, variables) = judge_real(color)
-        fake_logits, variables = discriminator.apply(
-            {"params": params, **variables},
-            *disturb(keys, sketch, fake, disturbances), train=True, mutable=["batch_stats"],
+        real_logits, variables = discriminator.apply(
+            {"params": params, "batch_stats": batch_stats},
+            sketch, color, train=True, mutable=["batch_stats"],
         )  # fmt: skip
-        real, generated = losses.discriminator_losses(
-            real_logits, fake_logits, weights.real_label, objective, pooling
+        fake_logits, variables = discriminator.apply(
+            {"params": params, **variables}, sketch, fake, train=True, mutable=["batch_stats"]
         )
-        parts = {"real": real, "generated": generated}
-        loss = 0.5 * (real + generated)
-        if weights.r1:
-            parts["r1"] = jnp.mean(jnp.sum(jnp.square(gradient), axis=(1, 2, 3)))
-            loss += weights.r1 * parts["r1"]
+        parts = {
+            "real": losses.binary_cross_entropy(real_logits, weights.real_label, pooling),
+            "generated": losses.binary_cross_entropy(fake_logits, 0.0, pooling),
+        }
+        loss = 0.5 * (parts["real"] + parts["generated"])
         return loss, (variables["batch_stats"], parts)
 
     def generator_loss(
-        fake: Array, judge: NetworkState, keys: Array, sketch: Array, color: Array
+        fake: Array, judge: NetworkState, sketch: Array, color: Array
     ) -> tuple[Array, Metrics]:
         logits, _ = discriminator.apply(
-            judge.variables,
-            *disturb(keys, sketch, fake, disturbances), train=True, mutable=["batch_stats"],
-        )  # fmt: skip
+            judge.variables, sketch, fake, train=True, mutable=["batch_stats"]
+        )
         parts = {
-            "adversarial": losses.adversarial_loss(logits, objective, pooling),
-            "pixel": losses.pixel_loss(fake, color, pixel_space),
+            "adversarial": losses.binary_cross_entropy(logits, 1.0, pooling),
+            "pixel": losses.pixel_loss(fake, color),
             "total_variation": losses.total_variation_loss(fake),
         }
         if weights.feature:
@@ -140,23 +114,18 @@ def make_train_step(
         total = sum(getattr(weights, name) * part for name, part in parts.items())
         return jnp.asarray(total), parts
 
-    def update(
-        step: Array, network: NetworkState, grads: PyTree, batch_stats: PyTree
-    ) -> NetworkState:
+    def update(network: NetworkState, grads: PyTree, batch_stats: PyTree) -> NetworkState:
         grads = jax.lax.pmean(grads, "batch")
         updates, opt_state = optimizer.update(grads, network.opt_state, network.params)
-        updates = optax.tree.scale(rate_factor(step), updates)
         return NetworkState(optax.apply_updates(network.params, updates), batch_stats, opt_state)
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         sketch, color = normalize(batch["sketch"]), normalize(batch["color"])
         augment_key, dropout_key = jax.random.split(jax.random.fold_in(key, state.step))
         device, devices = jax.lax.axis_index("batch"), jax.lax.axis_size("batch")
-        keys = jax.random.split(augment_key, devices * len(sketch)).reshape(devices, -1)[device]
         if any(augmentation):
-            sketch, color = augment(keys, sketch, color, **augmentation._asdict())
-        # Away from those that `augment` splits off.
-        keys = jax.vmap(functools.partial(jax.random.fold_in, data=1_000))(keys)
+            keys = jax.random.split(augment_key, devices * len(sketch)).reshape(devices, -1)
+            sketch, color = augment(keys[device], sketch, color, **augmentation._asdict())
 
         def generate(params: PyTree) -> tuple[Array, PyTree]:
             fake, variables = generator.apply(
@@ -173,12 +142,12 @@ def make_train_step(
         def updated(network: NetworkState) -> tuple[NetworkState, Array, Metrics]:
             (loss, (batch_stats, parts)), grads = jax.value_and_grad(
                 discriminator_loss, has_aux=True
-            )(network.params, network.batch_stats, keys, sketch, color, fake)
-            return update(state.step, network, grads, batch_stats), loss, parts
+            )(network.params, network.batch_stats, sketch, color, fake)
+            return update(network, grads, batch_stats), loss, parts
 
         def left_alone(network: NetworkState) -> tuple[NetworkState, Array, Metrics]:
             loss, (_, parts) = discriminator_loss(
-                network.params, network.batch_stats, keys, sketch, color, fake
+                network.params, network.batch_stats, sketch, color, fake
             )
             return network, loss, parts
 
@@ -189,10 +158,10 @@ def make_train_step(
             state.discriminator,
         )
         (loss_g, parts_g), fake_grads = jax.value_and_grad(generator_loss, has_aux=True)(
-            fake, new_discriminator, keys, sketch, color
+            fake, new_discriminator, sketch, color
         )
         (grads,) = generator_gradient(fake_grads)
-        new_generator = update(state.step, state.generator, grads, generator_stats)
+        new_generator = update(state.generator, grads, generator_stats)
         decay = jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
         new_state = TrainState(
             step=state.step + 1,

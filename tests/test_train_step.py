@@ -199,54 +199,17 @@ def test_training_lowers_the_pixel_loss(step):
     assert pixel_losses[-1] < 0.7 * pixel_losses[0]
 
 
-def test_the_rate_factor_scales_the_updates_by_the_steps_done():
-    """With plain descent a factor of 0 leaves the parameters as they are."""
-    step = compiled(optimizer=DESCENT, rate_factor=lambda step: jnp.where(step < 1, 1.0, 0.0))
-    state = create_train_state(jax.random.key(0), GENERATOR, DISCRIMINATOR, DESCENT, SIZE)
-    params = [jax.device_get(state.generator.params)]
-    for _ in range(2):
-        state, _ = step(state, make_batch())
-        params.append(jax.device_get(state.generator.params))
-    assert not np.array_equal(params[0]["output"]["kernel"], params[1]["output"]["kernel"])
-    assert_trees_equal(params[2], params[1])
-
-
-def test_r1_penalises_the_discriminators_gradient_on_real_pairs():
-    judge = Discriminator((4, 8), norm="spectral")
-    state = create_train_state(jax.random.key(0), GENERATOR, judge, ADAM, SIZE)
-    before = jax.device_get(state.discriminator)
-    step = compiled(discriminator=judge, weights=WEIGHTS._replace(r1=1.0))
-    _, metrics = step(state, make_batch())
-    pictures = {key: normalize(jnp.asarray(value[0])) for key, value in make_batch().items()}
-
-    def total(color):
-        logits, _ = judge.apply(
-            before.variables, pictures["sketch"], color, train=True, mutable=["batch_stats"]
-        )
-        return logits.mean(axis=(1, 2, 3)).sum()
-
-    gradient = np.asarray(jax.grad(total)(pictures["color"]))
-    expected = np.square(gradient).sum(axis=(1, 2, 3)).mean()
-    np.testing.assert_allclose(metrics["discriminator_loss/r1"], expected, rtol=1e-4)
-
-
-@pytest.mark.parametrize("objective", ["least_squares", "hinge"])
-@pytest.mark.parametrize("norm", ["instance", "spectral"])
-def test_every_setting_trains_to_finite_parameters(objective, norm):
+def test_every_setting_trains_to_finite_parameters():
     generator = Generator((4, 8, 8), 0.5, 3, norm="instance", upsampling="resize")
-    discriminator = Discriminator((4, 8), norm=norm)
-    state = create_train_state(jax.random.key(0), generator, discriminator, ADAM, SIZE)
+    state = create_train_state(jax.random.key(0), generator, DISCRIMINATOR, ADAM, SIZE)
     state, metrics = run(
         compiled(
             generator=generator,
-            discriminator=discriminator,
-            objective=objective,
-            pixel_space="lab",
-            disturbances=("color", "translation", "cutout"),
             pooling="none",
             discriminator_period=1,
+            ema_decay=0.9,
             augmentation=Augmentation(mirror=True, jitter=0.1),
-            weights=WEIGHTS._replace(feature=0.01, r1=1.0),
+            weights=WEIGHTS._replace(feature=0.01),
             vgg=vgg16.random(),
         ),
         2,

@@ -1,15 +1,12 @@
 """The discriminator: a PatchGAN that judges sketch and colour picture together."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from s2c_jax.models.layers import Conv, normalization
-
-DiscriminatorNorm = Literal["batch", "instance", "spectral"]
+from s2c_jax.models.layers import Conv, batch_norm
 
 
 class Discriminator(nn.Module):
@@ -20,12 +17,9 @@ class Discriminator(nn.Module):
 
     Attributes:
         channels: output channels of the stride-2 convolutions.
-        norm: "batch" or "instance", see `layers.normalization`; "spectral" divides every kernel by
-            its largest singular value instead (Miyato et al. 2018).
     """
 
     channels: Sequence[int]
-    norm: DiscriminatorNorm = "batch"
 
     @nn.compact
     def __call__(
@@ -46,24 +40,12 @@ class Discriminator(nn.Module):
             The map of logits: its sigmoid is each patch's probability of being real. How the map
             becomes the pair's probability is the losses' concern (`losses.log_probabilities`).
         """
-
-        def conv(x: Array, features: int, size: int, stride: int, padding: int, name: str) -> Array:
-            layer = Conv(features, size, stride, padding, name=name)
-            if self.norm == "spectral":
-                return nn.SpectralNorm(layer)(x, update_stats=train)
-            return layer(x)
-
-        def normalized(x: Array, name: str) -> Array:
-            if self.norm == "spectral":
-                return x
-            return normalization(self.norm, train, name=name)(x)
-
         x = jnp.concatenate([sketch, color], axis=-1)
         for i, features in enumerate(self.channels):
-            x = conv(x, features, size=4, stride=2, padding=1, name=f"conv_{i}")
+            x = Conv(features, size=4, stride=2, padding=1, name=f"conv_{i}")(x)
             if i > 0:
-                x = normalized(x, name=f"norm_{i}")
+                x = batch_norm(train, name=f"norm_{i}")(x)
             x = nn.leaky_relu(x, 0.2)
-        x = conv(x, self.channels[-1], size=2, stride=1, padding=0, name="patch")
-        x = nn.leaky_relu(normalized(x, name="patch_norm"), 0.2)
-        return conv(x, 1, size=2, stride=1, padding=0, name="output")
+        x = Conv(self.channels[-1], size=2, stride=1, padding=0, name="patch")(x)
+        x = nn.leaky_relu(batch_norm(train, name="patch_norm")(x), 0.2)
+        return Conv(1, size=2, stride=1, padding=0, name="output")(x)
