@@ -1,10 +1,11 @@
-"""The Kaggle pairs with the default settings, which colour better than the article's recipe.
+"""The Kaggle pairs with the default settings.
 
 python -m s2c_jax.datasets anime_sketch_colorization/512 --manual_dir DOWNLOADS
 python -m s2c_jax.main --config configs/kaggle.py --workdir runs/kaggle
 
-The defaults were found on smaller pictures (experiments/quality/README.md); on these pairs they have
-not been run to their end. The article's own recipe is configs/sketch2color.py.
+They are the article's but for those that coloured small drawings better in short runs
+(experiments/quality/README.md); on these pairs they have not been run to their end. The article's
+recipe is configs/sketch2color.py.
 """
 
 import ml_collections

@@ -4,8 +4,8 @@ python -m s2c_jax.datasets anime_sketch_colorization/512 --manual_dir DOWNLOADS
 python -m s2c_jax.main --config configs/sketch2color.py --workdir runs/sketch2color
 
 The recipe is meant for an accelerator; on the Kaggle pairs it has not been run to its end. What its
-losses do on a smaller data set: experiments/article_losses/README.md. What is better, and the
-default: experiments/quality/README.md.
+losses do on a smaller data set: experiments/article_losses/README.md. What colours better there:
+experiments/quality/README.md.
 """
 
 import ml_collections
@@ -16,6 +16,7 @@ from s2c_jax.config import default_config
 def get_config() -> ml_collections.ConfigDict:
     config = default_config()
     config.augmentation.mirror = False
+    config.augmentation.jitter = 0.0
     config.generator.dropout_rate = 0.5
     config.generator.norm = "batch"
     config.generator.upsampling = "transposed"

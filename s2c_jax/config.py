@@ -1,7 +1,8 @@
 """A run's settings, the checks on them, and their file in a workdir.
 
-`default_config` is the one list of all keys, with the values that experiments/quality/ found best;
-each file in configs/ changes a few of them, and configs/sketch2color.py has the article's.
+`default_config` is the one list of all keys: the article's values but for those that experiments/
+quality/ found better ones for. Each file in configs/ changes a few of them, and
+configs/sketch2color.py has all of the article's.
 """
 
 import difflib
@@ -214,29 +215,35 @@ def load(path: Path) -> ml_collections.ConfigDict:
     """Reads settings that `save` wrote.
 
     Raises:
-        UserError: the file is missing, or does not hold each setting of this version.
+        UserError: the file is missing, or does not hold the settings of this version: each one but
+            those that a run may change, and no other.
     """
     config = default_config()
-    expected = _flatten(config).keys()
     try:
         settings = ml_collections.ConfigDict(_with_tuples(json.loads(path.read_text())))
-        given = _flatten(settings).keys()
-        if given == expected:
-            config.update(settings)
+        given, expected = _flatten(settings).keys(), _flatten(config).keys()
+        if given.isdisjoint(expected):
+            raise UserError(f"{path} does not hold a run's settings: it has none of their keys")
+        different = {
+            # The default in its place could be another value than the run was trained with.
+            "missing": {key for key in expected - given if not key.startswith(_CHANGEABLE)},
+            "unknown": given - expected,
+        }
+        problems = [
+            f"{kind}: {', '.join(sorted(keys))}" for kind, keys in different.items() if keys
+        ]
+        if problems:
+            raise UserError(
+                f"{path} is of another version of s2c_jax ({'; '.join(problems)}): "
+                "add what the run was trained with, take out the unknown"
+            )
+        config.update(settings)
     except OSError as error:
         raise UserError(
             f"{path} cannot be read ({error.strerror}): is its folder the workdir of a run?"
         ) from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} does not hold a run's settings ({error})") from None
-    # A default in place of what is missing could be another value than the run was trained with.
-    different = {"missing": expected - given, "unknown": given - expected}
-    problems = [f"{kind}: {', '.join(sorted(keys))}" for kind, keys in different.items() if keys]
-    if problems:
-        raise UserError(
-            f"{path} does not hold the settings of this version of s2c_jax "
-            f"({'; '.join(problems)}): add what the run was trained with, take out the unknown"
-        )
     return config
 
 

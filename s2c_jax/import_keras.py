@@ -72,7 +72,10 @@ def import_generator(
     config_lib.validate(config, jax.device_count())
     for key, kind in (("norm", "batch"), ("upsampling", "transposed")):
         if config.generator[key] != kind:
-            raise UserError(f"config.generator.{key} must be {kind!r}: Keras's model has that")
+            raise UserError(
+                f"config.generator.{key} must be {kind!r} as in Keras's model: "
+                "configs/sketch2color.py has all that it needs"
+            )
     if checkpoint.steps(workdir):
         raise UserError(f"--workdir {workdir} holds checkpoints already: take another")
     state = initial_state(config)

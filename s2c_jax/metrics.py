@@ -108,7 +108,7 @@ def colorfulness(picture: Picture) -> float:
 def checkerboard(picture: Picture) -> float:
     """The share of spectral energy whose period is two pixels across or down, in [0, 1].
 
-    It is the period of the last transposed convolution's kernel positions, whose uneven overlap
+    It is the period of a stride-2 transposed convolution's kernel positions, whose uneven overlap
     shows as a checkerboard (Odena et al. 2016). The mean colour is left out.
     """
     spectrum = np.fft.fft2(picture / 255.0, axes=(0, 1))

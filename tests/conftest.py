@@ -74,7 +74,10 @@ def small_config(data_dir: str) -> ConfigDict:
 
 
 def make_small_config(data_dir: str) -> ConfigDict:
-    """A run of seconds on the small drawings, with all that a state can hold and chance decides."""
+    """A run of seconds on the small drawings.
+
+    It has whatever a resumed run could lose: batch statistics, an average, dropout, mirroring.
+    """
     config = sketch2color.get_config()
     config.augmentation.mirror = True
     config.optimizer.ema_decay = 0.995

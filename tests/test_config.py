@@ -1,7 +1,9 @@
 """Wrong settings are named before anything is built."""
 
+import importlib
 import json
 import pathlib
+import re
 
 import pytest
 from ml_collections import ConfigDict
@@ -29,7 +31,15 @@ def test_sketch2color_is_the_articles_recipe():
     network = {"dropout_rate": 0.5, "dropout_layers": 3, "norm": "batch"}
     network |= {"upsampling": "transposed", "channels": (64, 128, 256, *[512] * 5)}
     assert config.generator.to_dict() == network
+    judge = {"channels": (64, 128, 256, 512), "pooling": "mean", "update_every": 2}
+    assert config.discriminator.to_dict() == judge
+    assert config.loss.real_label == 0.9
     assert config.augmentation.to_dict() == {"mirror": False, "jitter": 0.0}
+
+
+@pytest.mark.parametrize("name", ["sketch2color", "kaggle", "openmoji"])
+def test_every_file_of_configs_is_valid(name):
+    config = importlib.import_module(f"configs.{name}").get_config()
     config_lib.validate(config, num_devices=8)
 
 
@@ -79,16 +89,23 @@ def test_a_value_of_another_type_is_named():
         config_lib.validate(config, num_devices=1)
 
 
-def test_readme_has_every_key():
+def test_readme_has_every_key_and_its_default():
     readme = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
+    found: dict[str, str] = {}
+    for keys, defaults in re.findall(r"^\| (`[a-z].*?`) \| (.*?) \|", readme, re.MULTILINE):
+        found |= dict(zip(re.findall("`(.*?)`", keys), defaults.split(", "), strict=False))
     config = config_lib.default_config()
-    keys = [
-        f"{group}.{key}" if isinstance(config[group], ConfigDict) else group
-        for group in config
-        for key in (config[group] if isinstance(config[group], ConfigDict) else [""])
-    ]
-    assert len(keys) > 25
-    assert [key for key in keys if f"`{key}`" not in readme] == []
+    flat = {
+        f"{group}.{key}" if key else group: value[key] if key else value
+        for group, value in config.items()
+        for key in (value if isinstance(value, ConfigDict) else [""])
+    }
+    assert len(flat) > 25
+    for key, value in flat.items():
+        shown = {"": '""'}.get(value, str(value))
+        if isinstance(value, tuple):
+            shown = f"{value[0]} … {value[-1]} ({len(value)})"
+        assert found[key] == shown, key
 
 
 def test_a_file_gives_back_the_same_settings(tmp_path):
@@ -114,10 +131,13 @@ def test_a_damaged_file_is_named(tmp_path, damage):
 
 
 def test_settings_of_another_version_are_named(tmp_path):
-    """A missing one is not taken to be its default, which may have been another one then."""
+    """A missing one is not taken to be its default, unless the run may change it anyway."""
     path = tmp_path / "config.json"
     config_lib.save(changed(), path)
     settings = json.loads(path.read_text())
+    del settings["checkpoint"]["keep"]
+    path.write_text(json.dumps(settings))
+    assert config_lib.load(path) == changed()
     del settings["generator"]["norm"]
     path.write_text(json.dumps(settings | {"sede": 1}))
     with pytest.raises(UserError, match=r"missing: generator\.norm; unknown: sede\)") as raised:

@@ -109,8 +109,7 @@ def test_another_architecture_is_refused(tmp_path, small_config, key, value):
 def test_the_command_imports_once(tmp_path, small_config):
     path = write(tmp_path / "generator.h5", small_config)
     arguments = [
-        "--config", "configs/openmoji.py", "--workdir", tmp_path / "run",
-        "--config.generator.norm=batch", "--config.generator.upsampling=transposed",
+        "--config", "configs/sketch2color.py", "--workdir", tmp_path / "run",
         "--config.generator.channels=(4, 8, 8)", "--config.discriminator.channels=(4, 8)", path,
     ]  # fmt: skip
     done = run("import_keras", *arguments)

@@ -8,10 +8,12 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
+from ml_collections import ConfigDict
 from PIL import Image
 
 from s2c_jax import checkpoint, input_pipeline
 from s2c_jax import train as train_lib
+from s2c_jax.config import default_config
 from s2c_jax.errors import UserError
 from s2c_jax.scoring import Scores
 from tests.conftest import NUM_DRAWINGS, assert_trees_equal, make_small_config, scalars
@@ -100,6 +102,21 @@ def test_a_run_stopped_after_an_epoch_goes_on_to_the_same_parameters(
     assert [step for step, _ in found["generator_loss"]] == [1, 2]
 
 
+def test_the_default_networks_go_on_to_the_same_parameters(small_config, tmp_path, steps_per_epoch):
+    """Instance norm has no statistics to keep, and dropout is off."""
+    defaults = default_config()
+    small_config.optimizer, small_config.augmentation = defaults.optimizer, defaults.augmentation
+    small_config.generator = ConfigDict({**defaults.generator, "channels": (4, 8, 8)})
+    small_config.num_epochs = 1
+    train_lib.train_and_evaluate(small_config, tmp_path / "whole")
+    for last_step in (2, 0):
+        small_config.max_steps = last_step
+        train_lib.train_and_evaluate(small_config, tmp_path / "halves")
+    states = [saved_state(tmp_path / run, steps_per_epoch) for run in ("whole", "halves")]
+    assert_trees_equal(*states)
+    assert not states[0]["generator"]["batch_stats"]
+
+
 def test_max_steps_stops_within_an_epoch_and_the_next_start_goes_on_there(
     finished, small_config, tmp_path, steps_per_epoch
 ):
@@ -131,12 +148,6 @@ def test_the_last_checkpoints_are_kept_and_the_best_beside_them(
         assert checkpoint.steps(tmp_path) == [epoch * steps_per_epoch for epoch in kept]
         assert checkpoint.find(tmp_path, "best") == 2 * steps_per_epoch
         assert checkpoint.find(tmp_path, "last") == epochs * steps_per_epoch
-
-
-def test_the_rate_falls_linearly_over_the_last_part_of_the_run():
-    factor = train_lib._rate_factor(0.5, 100)
-    np.testing.assert_allclose([factor(step) for step in (0, 50, 75, 100)], [1, 1, 0.5, 0])
-    assert train_lib._rate_factor(1.0, 100)(99) == 1
 
 
 def test_validation_pairs_are_measured_every_few_epochs_and_at_the_end(small_config, tmp_path):
@@ -224,7 +235,11 @@ def test_checkpoint_holds_the_whole_state(finished, module_config, steps_per_epo
     assert int(state["step"]) == 2 * steps_per_epoch
     variables = {key: state["generator"][key] for key in ("params", "batch_stats")}
     assert jax.tree.map(np.shape, state["ema"]) == jax.tree.map(np.shape, variables)
-    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state["ema"]))
+    # Neither the trained generator nor the initial one.
+    start = train_lib.initial_state(module_config).ema
+    for other in (variables, start):
+        kernels = (tree["params"]["output"]["kernel"] for tree in (state["ema"], other))
+        assert not np.allclose(*kernels, atol=1e-6)
     for network in ("generator", "discriminator"):
         assert set(state[network]) == {"params", "batch_stats", "opt_state"}
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state[network]))

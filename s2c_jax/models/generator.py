@@ -29,8 +29,8 @@ class Generator(nn.Module):
     channels: Sequence[int]
     dropout_rate: float
     dropout_layers: int
-    norm: Norm = "batch"
-    upsampling: Upsampling = "transposed"
+    norm: Norm
+    upsampling: Upsampling
 
     @nn.compact
     def __call__(
@@ -40,9 +40,10 @@ class Generator(nn.Module):
 
         Args:
             sketch: pictures in [-1, 1]; height and width are multiples of 2 ** len(channels).
-            train: True uses the batch's statistics (and updates the collection "batch_stats",
-                inside a mapped axis "batch") and dropout (from the rng "dropout"); False uses the
-                running averages and no dropout.
+            train: True has dropout (from the rng "dropout"), and batch norm by the batch's
+                statistics, which updates the collection "batch_stats" inside a mapped axis
+                "batch"; False has neither, but batch norm by its running averages. Instance norm
+                is the same in both.
 
         Returns:
             Colour pictures in [-1, 1].

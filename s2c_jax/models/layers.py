@@ -23,7 +23,7 @@ Upsampling = Literal["transposed", "resize"]
 
 kernel_init = nn.initializers.normal(stddev=0.02)
 
-# What batch norm adds to a variance before it takes the root.
+# What a norm adds to a variance before it takes the root.
 EPSILON = 1e-5
 
 

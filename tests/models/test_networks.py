@@ -64,7 +64,7 @@ def test_discriminator_has_the_articles_map_and_parameters():
 
 @pytest.mark.parametrize(("size", "halvings"), [(64, 6), (128, 7), (256, 8), (512, 8)])
 def test_every_size_has_a_depth(size, halvings):
-    generator = Generator(channels=[4] * halvings, dropout_rate=0.5, dropout_layers=3)
+    generator = Generator(**{**ARTICLE.generator, "channels": [4] * halvings})
     assert shapes(generator, picture(size))[0].shape == (1, size, size, 3)
     discriminator = Discriminator(channels=[4] * 4)
     logits, _ = shapes(discriminator, picture(size), picture(size))
@@ -72,7 +72,7 @@ def test_every_size_has_a_depth(size, halvings):
 
 
 def test_kernels_are_drawn_from_the_articles_distribution():
-    variables = Generator(channels=(64, 128, 128), dropout_rate=0.5, dropout_layers=3).init(
+    variables = Generator(**{**ARTICLE.generator, "channels": (64, 128, 128)}).init(
         jax.random.key(0), jnp.zeros((1, 8, 8, 3)), train=False
     )
     kernel = variables["params"]["encoder_1"]["kernel"]
@@ -83,7 +83,7 @@ def test_kernels_are_drawn_from_the_articles_distribution():
 
 @pytest.fixture(scope="module")
 def small():
-    generator = Generator(channels=(4, 8, 8), dropout_rate=0.5, dropout_layers=3)
+    generator = Generator(**{**ARTICLE.generator, "channels": (4, 8, 8)})
     sketch = jax.random.uniform(jax.random.key(1), (4, 16, 16, 3), minval=-1, maxval=1)
     variables = generator.init(jax.random.key(0), sketch, train=False)
     # Kernels large enough for pictures that differ, small enough that rounding does not grow.

@@ -32,8 +32,9 @@ SIZES = list(CHANNELS)
 
 
 def networks(generator_channels, discriminator_channels):
+    settings = {**ARTICLE.generator, "channels": generator_channels, "dropout_rate": 0.0}
     return (
-        Generator(generator_channels, dropout_rate=0.0, dropout_layers=3),
+        Generator(**settings),
         Discriminator(discriminator_channels),
     )
 
