@@ -55,6 +55,7 @@ ROWS = {
     "* and instance norm": Row("instance"),
     "* and resize-convolution": Row("resize"),
     "* and no dropout": Row("no_dropout"),
+    "* and a judgement per patch": Row("patches"),
     "together (**)": Row("together"),
     "** with batch norm": Row("together_batch_norm"),
     "** without mirroring": Row("together_not_mirrored"),
