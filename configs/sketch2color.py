@@ -17,8 +17,6 @@ def get_config() -> ml_collections.ConfigDict:
     config = default_config()
     config.augmentation.mirror = False
     config.augmentation.jitter = 0.0
-    config.generator.dropout_rate = 0.5
-    config.generator.norm = "batch"
     config.generator.upsampling = "transposed"
     config.loss.adversarial = 1.0
     config.optimizer.learning_rate = 0.0002

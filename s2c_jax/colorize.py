@@ -28,8 +28,8 @@ from s2c_jax.models.generator import Generator
 class Colorizer:
     """A run's generator, loaded once, to colour many sketches.
 
-    The same sketch gives the same picture whatever else is coloured with it: no norm looks at
-    the other pictures, dropout is off, and every batch has the same shape.
+    The same sketch gives the same picture whatever else is coloured with it: batch norm uses its
+    running averages, dropout is off, and every batch has the same shape.
 
     Attributes:
         image_size: the side of the square that the network sees, in pixels.

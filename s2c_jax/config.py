@@ -17,7 +17,7 @@ import ml_collections
 from s2c_jax import files
 from s2c_jax.errors import UserError
 from s2c_jax.losses import Pooling
-from s2c_jax.models.layers import Norm, Upsampling
+from s2c_jax.models.layers import Upsampling
 
 # What a run may change between one start and the next without becoming another run.
 _CHANGEABLE = (
@@ -28,7 +28,6 @@ _CHANGEABLE = (
 _CHOICES = {
     key: typing.get_args(kinds)
     for key, kinds in {
-        "generator.norm": Norm,
         "generator.upsampling": Upsampling,
         "discriminator.pooling": Pooling,
     }.items()
@@ -66,12 +65,10 @@ def default_config() -> ml_collections.ConfigDict:
     config.generator = generator = ml_collections.ConfigDict()
     # The encoder's channels; the last entry is the bottleneck, the length the number of halvings.
     generator.channels = (64, 128, 256, 512, 512, 512, 512, 512)
-    # The share of activations that dropout zeroes, which is the article's noise z; 0 is none.
-    generator.dropout_rate = 0.0
+    # The share of activations that dropout zeroes in training: the noise z.
+    generator.dropout_rate = 0.5
     # Decoder layers with dropout, counted from the bottleneck.
     generator.dropout_layers = 3
-    # "batch" or "instance" norm.
-    generator.norm = "instance"
     # How the decoder doubles the side: "transposed" convolution, or "resize" and convolve.
     generator.upsampling = "resize"
 

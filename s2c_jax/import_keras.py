@@ -70,12 +70,11 @@ def import_generator(
         UserError: the file does not hold such a generator, or the workdir is taken.
     """
     config_lib.validate(config, jax.device_count())
-    for key, kind in (("norm", "batch"), ("upsampling", "transposed")):
-        if config.generator[key] != kind:
-            raise UserError(
-                f"config.generator.{key} must be {kind!r} as in Keras's model: "
-                "configs/sketch2color.py has all that it needs"
-            )
+    if config.generator.upsampling != "transposed":
+        raise UserError(
+            "config.generator.upsampling must be 'transposed' as in Keras's model: "
+            "configs/sketch2color.py has all that it needs"
+        )
     if checkpoint.steps(workdir):
         raise UserError(f"--workdir {workdir} holds checkpoints already: take another")
     state = initial_state(config)

@@ -20,8 +20,8 @@ BATCH_SIZE = 8
 def make_generate(generator: Generator) -> Callable[[PyTree, Pictures], Pictures]:
     """Returns inference in batches of one shape, so that it compiles once for a size.
 
-    The same sketch gives the same picture whatever else is in the batch: no norm looks at the other
-    pictures, and dropout is off.
+    The same sketch gives the same picture whatever else is in the batch: batch norm uses its
+    running averages and dropout is off.
 
     Args:
         generator: the generator.

@@ -18,7 +18,7 @@ class NetworkState:
 
     Attributes:
         params: the trained parameters, float32.
-        batch_stats: batch norm's running means and variances, float32; empty without batch norm.
+        batch_stats: batch norm's running means and variances, float32.
         opt_state: the optimiser's state.
     """
 

@@ -27,7 +27,7 @@ import pytest
 from ml_collections import ConfigDict
 from tensorboardX.proto import event_pb2
 
-from configs import sketch2color
+from s2c_jax.config import default_config
 from s2c_jax.datasets.openmoji_sketch import openmoji_sketch
 
 NUM_DRAWINGS = 48
@@ -73,14 +73,16 @@ def small_config(data_dir: str) -> ConfigDict:
     return make_small_config(data_dir)
 
 
-def make_small_config(data_dir: str) -> ConfigDict:
-    """A run of seconds on the small drawings.
+@pytest.fixture
+def keras_config(small_config: ConfigDict) -> ConfigDict:
+    """A small run whose generator can come from Keras."""
+    small_config.generator.upsampling = "transposed"
+    return small_config
 
-    It has whatever a resumed run could lose: batch statistics, an average, dropout, mirroring.
-    """
-    config = sketch2color.get_config()
-    config.augmentation.mirror = True
-    config.optimizer.ema_decay = 0.995
+
+def make_small_config(data_dir: str) -> ConfigDict:
+    """A run of seconds on the small drawings."""
+    config = default_config()
     config.image_size = 64
     config.batch_size = 8
     config.num_epochs = 2

@@ -28,8 +28,8 @@ def test_sketch2color_is_the_articles_recipe():
     assert config.optimizer.to_dict() == adam | {"ema_decay": 0.0}
     weights = [config.loss[key] for key in ("adversarial", "pixel", "feature", "total_variation")]
     assert weights == [1, 100, 0.01, 0.0001]
-    network = {"dropout_rate": 0.5, "dropout_layers": 3, "norm": "batch"}
-    network |= {"upsampling": "transposed", "channels": (64, 128, 256, *[512] * 5)}
+    network = {"dropout_rate": 0.5, "dropout_layers": 3, "upsampling": "transposed"}
+    network |= {"channels": (64, 128, 256, *[512] * 5)}
     assert config.generator.to_dict() == network
     judge = {"channels": (64, 128, 256, 512), "pooling": "mean", "update_every": 2}
     assert config.discriminator.to_dict() == judge
@@ -138,9 +138,9 @@ def test_settings_of_another_version_are_named(tmp_path):
     del settings["checkpoint"]["keep"]
     path.write_text(json.dumps(settings))
     assert config_lib.load(path) == changed()
-    del settings["generator"]["norm"]
+    del settings["loss"]["pixel"]
     path.write_text(json.dumps(settings | {"sede": 1}))
-    with pytest.raises(UserError, match=r"missing: generator\.norm; unknown: sede\)") as raised:
+    with pytest.raises(UserError, match=r"missing: loss\.pixel; unknown: sede\)") as raised:
         config_lib.load(path)
     assert "\n" not in str(raised.value)
 

@@ -46,12 +46,12 @@ def write(path, config, *, leave_out=(), kernel_of=None):
     return path
 
 
-def test_training_goes_on_from_it(tmp_path, small_config):
-    small_config.num_epochs = 1
-    path, workdir = write(tmp_path / "generator.h5", small_config), tmp_path / "run"
-    import_generator(path, small_config, workdir)
+def test_training_goes_on_from_it(tmp_path, keras_config):
+    keras_config.num_epochs = 1
+    path, workdir = write(tmp_path / "generator.h5", keras_config), tmp_path / "run"
+    import_generator(path, keras_config, workdir)
     assert checkpoint.steps(workdir) == [0]
-    state = initial_state(small_config)
+    state = initial_state(keras_config)
     with checkpoint.open_manager(workdir, 3) as manager:
         restored = checkpoint.restore_latest(manager, state, None, 0)
     with h5py.File(path) as file:
@@ -66,16 +66,16 @@ def test_training_goes_on_from_it(tmp_path, small_config):
     assert_trees_equal(restored.ema, generator.variables)
     assert_trees_equal(restored.discriminator, state.discriminator)
 
-    train_and_evaluate(small_config, workdir)
+    train_and_evaluate(keras_config, workdir)
     last = checkpoint.steps(workdir)[-1]
     assert last > 0
     shapes = jax.eval_shape(lambda: state.ema)
     _, trained = checkpoint.restore_generator(workdir, shapes)
     moved = np.abs(trained["params"]["decoder_0"]["kernel"] - kernel).max()
-    assert 0 < moved < 2 * last * small_config.optimizer.learning_rate
+    assert 0 < moved < 2 * last * keras_config.optimizer.learning_rate
 
 
-def test_every_file_that_is_none_is_named(tmp_path, small_config):
+def test_every_file_that_is_none_is_named(tmp_path, keras_config):
     (tmp_path / "text.h5").write_text("no HDF5")
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["x"] = 1
@@ -84,30 +84,29 @@ def test_every_file_that_is_none_is_named(tmp_path, small_config):
         "is not a readable HDF5 file": tmp_path / "text.h5",
         "neither layer_names nor layers": tmp_path / "other.h5",
         "holds 5 convolutions and 3 batch norms, and .* asks for 6 and 3": write(
-            tmp_path / "short.h5", small_config, leave_out=["output"]
+            tmp_path / "short.h5", keras_config, leave_out=["output"]
         ),
         r"encoder_1/encoder_1 has a kernel of shape \(3, 3, 4, 8\), and encoder_1 needs": write(
-            tmp_path / "kernel.h5", small_config, kernel_of="encoder_1"
+            tmp_path / "kernel.h5", keras_config, kernel_of="encoder_1"
         ),
     }
     for message, path in files.items():
         with pytest.raises(UserError, match=message) as raised:
-            import_generator(path, small_config, tmp_path / "run")
+            import_generator(path, keras_config, tmp_path / "run")
         assert str(path) in str(raised.value)
         assert "\n" not in str(raised.value)
         assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(("key", "value"), [("norm", "instance"), ("upsampling", "resize")])
-def test_another_architecture_is_refused(tmp_path, small_config, key, value):
-    small_config.generator[key] = value
-    with pytest.raises(UserError, match=f"config.generator.{key} must be"):
-        import_generator(tmp_path / "generator.h5", small_config, tmp_path / "run")
+def test_another_architecture_is_refused(tmp_path, keras_config):
+    keras_config.generator.upsampling = "resize"
+    with pytest.raises(UserError, match="config.generator.upsampling must be"):
+        import_generator(tmp_path / "generator.h5", keras_config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_the_command_imports_once(tmp_path, small_config):
-    path = write(tmp_path / "generator.h5", small_config)
+def test_the_command_imports_once(tmp_path, keras_config):
+    path = write(tmp_path / "generator.h5", keras_config)
     arguments = [
         "--config", "configs/sketch2color.py", "--workdir", tmp_path / "run",
         "--config.generator.channels=(4, 8, 8)", "--config.discriminator.channels=(4, 8)", path,

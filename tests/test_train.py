@@ -8,12 +8,10 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
-from ml_collections import ConfigDict
 from PIL import Image
 
 from s2c_jax import checkpoint, input_pipeline
 from s2c_jax import train as train_lib
-from s2c_jax.config import default_config
 from s2c_jax.errors import UserError
 from s2c_jax.scoring import Scores
 from tests.conftest import NUM_DRAWINGS, assert_trees_equal, make_small_config, scalars
@@ -84,7 +82,7 @@ def test_tensorboard_has_the_epochs_means(finished):
         for part in ("pixel", "adversarial", "total_variation")
     )
     for epoch in (1, 2):
-        parts = 100 * pixel[epoch] + adversarial[epoch] + 1e-4 * variation[epoch]
+        parts = 100 * pixel[epoch] + 0.2 * adversarial[epoch] + 1e-4 * variation[epoch]
         np.testing.assert_allclose(total[epoch], parts, rtol=1e-5)
         assert 0 <= dict(found["speed/data_wait_share"])[epoch] <= 1
 
@@ -100,21 +98,6 @@ def test_a_run_stopped_after_an_epoch_goes_on_to_the_same_parameters(
     assert_trees_equal(saved_state(tmp_path, last), saved_state(finished, last))
     found = scalars(tmp_path / "tensorboard")
     assert [step for step, _ in found["generator_loss"]] == [1, 2]
-
-
-def test_the_default_networks_go_on_to_the_same_parameters(small_config, tmp_path, steps_per_epoch):
-    """Instance norm has no statistics to keep, and dropout is off."""
-    defaults = default_config()
-    small_config.optimizer, small_config.augmentation = defaults.optimizer, defaults.augmentation
-    small_config.generator = ConfigDict({**defaults.generator, "channels": (4, 8, 8)})
-    small_config.num_epochs = 1
-    train_lib.train_and_evaluate(small_config, tmp_path / "whole")
-    for last_step in (2, 0):
-        small_config.max_steps = last_step
-        train_lib.train_and_evaluate(small_config, tmp_path / "halves")
-    states = [saved_state(tmp_path / run, steps_per_epoch) for run in ("whole", "halves")]
-    assert_trees_equal(*states)
-    assert not states[0]["generator"]["batch_stats"]
 
 
 def test_max_steps_stops_within_an_epoch_and_the_next_start_goes_on_there(

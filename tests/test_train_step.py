@@ -20,7 +20,7 @@ SIZE, BATCH = 32, 8
 WEIGHTS = LossWeights(
     adversarial=1.0, pixel=100.0, feature=0.0, total_variation=1e-4, real_label=0.9
 )
-GENERATOR = Generator((4, 8, 8), 0.0, 3, norm="batch", upsampling="transposed")
+GENERATOR = Generator((4, 8, 8), 0.0, 3, upsampling="transposed")
 DISCRIMINATOR = Discriminator(channels=(4, 8))
 ADAM, DESCENT = optax.adam(1e-3, 0.5), optax.sgd(0.1)
 
@@ -201,7 +201,7 @@ def test_training_lowers_the_pixel_loss(step):
 
 
 def test_the_other_settings_together_train_to_finite_parameters():
-    generator = Generator((4, 8, 8), 0.5, 3, norm="instance", upsampling="resize")
+    generator = Generator((4, 8, 8), 0.5, 3, upsampling="resize")
     state = create_train_state(jax.random.key(0), generator, DISCRIMINATOR, ADAM, SIZE)
     state, metrics = run(
         compiled(

@@ -36,30 +36,24 @@ class Row(NamedTuple):
     Attributes:
         run: see `run.RUNS`.
         averaged: by the moving average of the generator, or by the trained one itself.
-        own_statistics: whether batch norm takes each picture's own statistics.
     """
 
     run: str
     averaged: bool = True
-    own_statistics: bool = False
 
 
 ROWS = {
     "the article's recipe": Row("article", averaged=False),
     "+ moving average": Row("article"),
-    "+ learning rate 0.001 (*)": Row("rate"),
-    "* and a picture's own statistics": Row("rate", own_statistics=True),
-    "* and adversarial weight 0.2": Row("adversarial"),
-    "* and mirroring": Row("mirror"),
-    "* and mirroring and jitter": Row("mirror_jitter"),
-    "* and instance norm": Row("instance"),
-    "* and resize-convolution": Row("resize"),
-    "* and no dropout": Row("no_dropout"),
-    "* and a judgement per patch": Row("patches"),
-    "together (**)": Row("together"),
-    "** with batch norm": Row("together_batch_norm"),
-    "** without mirroring": Row("together_not_mirrored"),
-    "** with jitter": Row("together_jitter"),
+    "+ learning rate 0.001 (A)": Row("rate"),
+    "A + adversarial weight 0.2": Row("adversarial"),
+    "A + mirroring": Row("mirror"),
+    "A + mirroring, jitter": Row("mirror_jitter"),
+    "A + resize-convolution": Row("resize"),
+    "A + no dropout": Row("no_dropout"),
+    "A + a judgement per patch (B)": Row("patches"),
+    "A + weight 0.2, mirroring, resize (C)": Row("together"),
+    "C + no dropout": Row("together_no_dropout"),
 }
 
 
@@ -71,13 +65,9 @@ def colorize(row: Row, workdir: Path) -> Colorize:
             manager.latest_step(), args=ocp.args.Composite(state=ocp.args.StandardRestore())
         ).state
     variables = state["ema"] if row.averaged else state["generator"]
-    settings = dict(config.generator)
     variables = {key: variables[key] for key in ("params", "batch_stats")}
-    if row.own_statistics:
-        # Batch norm over one picture is instance norm, whose parameters are the same.
-        settings["norm"] = "instance"
-        variables = {"params": variables["params"]}
-    return functools.partial(make_generate(Generator(**settings)), jax.device_put(variables))
+    generate = make_generate(Generator(**config.generator))
+    return functools.partial(generate, jax.device_put(variables))
 
 
 def strip(pictures: Pictures, title: str) -> Image.Image:
@@ -125,7 +115,6 @@ def main() -> None:
                     [pairs["sketch"], colored, pairs["color"]], ["sketch", "coloured", "truth"]
                 )
                 name = f"{row.run}{'' if row.averaged else '_not_averaged'}"
-                name += "_own_statistics" if row.own_statistics else ""
                 sheet.save(HERE / "rows" / f"{name}.webp", quality=80)
     strips.append(strip(pairs["color"][:NUM_PICTURES], "truth"))
     page = np.concatenate([np.asarray(one) for one in strips])

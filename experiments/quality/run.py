@@ -27,8 +27,6 @@ TOGETHER = {
     "augmentation.mirror": True,
     "generator.upsampling": "resize",
 }
-WITHOUT_DROPOUT = {**TOGETHER, "generator.dropout_rate": 0.0}
-INSTANCE = {**WITHOUT_DROPOUT, "generator.norm": "instance"}
 
 RUNS: Mapping[str, Mapping[str, object]] = {
     "article": ARTICLE,
@@ -36,15 +34,11 @@ RUNS: Mapping[str, Mapping[str, object]] = {
     "adversarial": {**FAST, "loss.adversarial": 0.2},
     "mirror": {**FAST, "augmentation.mirror": True},
     "mirror_jitter": {**FAST, "augmentation.mirror": True, "augmentation.jitter": 0.1},
-    "instance": {**FAST, "generator.norm": "instance"},
     "resize": {**FAST, "generator.upsampling": "resize"},
     "no_dropout": {**FAST, "generator.dropout_rate": 0.0},
     "patches": {**FAST, "discriminator.pooling": "none"},
     "together": TOGETHER,
-    "together_no_dropout": WITHOUT_DROPOUT,
-    "together_instance": INSTANCE,
-    "together_instance_not_mirrored": {**INSTANCE, "augmentation.mirror": False},
-    "together_instance_jitter": {**INSTANCE, "augmentation.jitter": 0.1},
+    "together_no_dropout": {**TOGETHER, "generator.dropout_rate": 0.0},
 }
 
 

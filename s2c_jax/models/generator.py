@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from s2c_jax.models.layers import Conv, Norm, Upsample, Upsampling, normalization
+from s2c_jax.models.layers import Conv, Upsample, Upsampling, batch_norm
 
 
 class Generator(nn.Module):
@@ -22,14 +22,12 @@ class Generator(nn.Module):
             halved.
         dropout_rate: the share of activations that dropout zeroes.
         dropout_layers: how many decoder layers, from the bottleneck on, have dropout.
-        norm: see `layers.normalization`.
         upsampling: see `layers.Upsample`.
     """
 
     channels: Sequence[int]
     dropout_rate: float
     dropout_layers: int
-    norm: Norm
     upsampling: Upsampling
 
     @nn.compact
@@ -40,10 +38,9 @@ class Generator(nn.Module):
 
         Args:
             sketch: pictures in [-1, 1]; height and width are multiples of 2 ** len(channels).
-            train: True has dropout (from the rng "dropout"), and batch norm by the batch's
-                statistics, which updates the collection "batch_stats" inside a mapped axis
-                "batch"; False has neither, but batch norm by its running averages. Instance norm
-                is the same in both.
+            train: True uses the batch's statistics (and updates the collection "batch_stats",
+                inside a mapped axis "batch") and dropout (from the rng "dropout"); False uses the
+                running averages and no dropout.
 
         Returns:
             Colour pictures in [-1, 1].
@@ -53,12 +50,12 @@ class Generator(nn.Module):
         for i, features in enumerate(self.channels):
             x = Conv(features, size=4, stride=2, padding=1, name=f"encoder_{i}")(x)
             if 0 < i < last:
-                x = normalization(self.norm, train, name=f"encoder_norm_{i}")(x)
+                x = batch_norm(train, name=f"encoder_norm_{i}")(x)
             x = nn.relu(x) if i == last else nn.leaky_relu(x, 0.2)
             skips.append(x)
         for i, skip in enumerate(reversed(skips[:-1])):
             x = Upsample(skip.shape[-1], self.upsampling, name=f"decoder_{i}")(x)
-            x = normalization(self.norm, train, name=f"decoder_norm_{i}")(x)
+            x = batch_norm(train, name=f"decoder_norm_{i}")(x)
             if i < self.dropout_layers:
                 x = nn.Dropout(self.dropout_rate, deterministic=not train)(x)
             x = nn.relu(jnp.concatenate([x, skip], axis=-1))

@@ -18,12 +18,11 @@ from jaxtyping import Array, Float
 
 _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
-Norm = Literal["batch", "instance"]
 Upsampling = Literal["transposed", "resize"]
 
 kernel_init = nn.initializers.normal(stddev=0.02)
 
-# What a norm adds to a variance before it takes the root.
+# What batch norm adds to a variance before it takes the root.
 EPSILON = 1e-5
 
 
@@ -202,13 +201,6 @@ class Upsample(nn.Module):
             )
             kernel = jnp.asarray(smeared)
         return conv_transpose(x, kernel, stride=2, padding=1) + bias
-
-
-def normalization(kind: Norm, train: bool, **kwargs: Any) -> nn.Module:
-    """Returns batch norm or instance norm (Ulyanov et al. 2016), each with scale and bias."""
-    if kind == "instance":
-        return nn.InstanceNorm(epsilon=EPSILON, **kwargs)
-    return batch_norm(train, **kwargs)
 
 
 def batch_norm(train: bool, **kwargs: Any) -> nn.BatchNorm:

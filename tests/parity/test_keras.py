@@ -101,17 +101,17 @@ def save_old_weights(model, folder):
     ],
 )
 def test_an_imported_generator_makes_keras_own_picture(
-    tmp_path, small_config, save, settings, epsilon
+    tmp_path, keras_config, save, settings, epsilon
 ):
     model = unet(**settings)
     path = save(model, tmp_path)
-    small_config.generator.channels = CHANNELS
-    import_generator(path, small_config, tmp_path / "run", epsilon)
+    keras_config.generator.channels = CHANNELS
+    import_generator(path, keras_config, tmp_path / "run", epsilon)
 
     levels = np.random.default_rng(1).integers(0, 256, (3, 64, 64, 3), np.uint8)
     expected = np.asarray(model(levels / 127.5 - 1, training=False))
     assert expected.std() > 0.04
-    generator = Generator(**small_config.generator)
+    generator = Generator(**keras_config.generator)
     shapes = jax.eval_shape(
         lambda key: generator.init(key, jnp.zeros((1, 64, 64, 3)), train=False), jax.random.key(0)
     )
