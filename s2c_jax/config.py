@@ -1,7 +1,7 @@
 """A run's settings, the checks on them, and their file in a workdir.
 
-`default_config` is the one list of all keys: the article's values but for those that experiments/
-quality/ found better ones for. Each file in configs/ changes a few of them, and
+`default_config` is the one list of all keys: the article's values, but where
+experiments/quality/README.md found better ones. Each file in configs/ changes a few of them, and
 configs/sketch2color.py has all of the article's.
 """
 
