@@ -12,6 +12,8 @@ from configs import sketch2color
 from s2c_jax import config as config_lib
 from s2c_jax.errors import UserError
 
+ROOT = pathlib.Path(__file__).parent.parent
+
 
 def changed(**settings):
     config = config_lib.default_config()
@@ -37,7 +39,7 @@ def test_sketch2color_is_the_articles_recipe():
     assert config.augmentation.to_dict() == {"mirror": False, "jitter": 0.0}
 
 
-@pytest.mark.parametrize("name", ["sketch2color", "kaggle", "openmoji"])
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "configs").glob("*.py")))
 def test_every_file_of_configs_is_valid(name):
     config = importlib.import_module(f"configs.{name}").get_config()
     config_lib.validate(config, num_devices=8)
@@ -90,7 +92,7 @@ def test_a_value_of_another_type_is_named():
 
 
 def test_readme_has_every_key_and_its_default():
-    readme = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text()
     found: dict[str, str] = {}
     for keys, defaults in re.findall(r"^\| (`[a-z].*?`) \| (.*?) \|", readme, re.MULTILINE):
         found |= dict(zip(re.findall("`(.*?)`", keys), defaults.split(", "), strict=False))

@@ -3,7 +3,7 @@
 python -m experiments.quality.measure
 
 writes results.json, a sheet of held-out drawings for each row (rows/) and all rows beneath each
-other (rows.webp), beside this file. Rows whose runs are not there are left out.
+other (rows.webp), beside the runs. Rows whose runs are not there are left out.
 """
 
 import functools
@@ -24,7 +24,6 @@ from s2c_jax.inference import Pictures, make_generate
 from s2c_jax.models.generator import Generator
 from s2c_jax.scoring import Colorize, score
 
-HERE = Path(__file__).parent
 NUM_PICTURES = 12
 METRICS = ("ciede2000", "ciede2000_hue", "colorfulness", "leakage", "line_loss", "checkerboard",
            "mae", "ssim")  # fmt: skip
@@ -101,7 +100,7 @@ def main() -> None:
     pairs = input_pipeline.read_pairs(validation, range(24))
     results: dict[str, list[dict[str, float]]] = {}
     strips = [strip(pairs["sketch"][:NUM_PICTURES], "sketch")]
-    (HERE / "rows").mkdir(exist_ok=True)
+    (WORKDIRS / "rows").mkdir(exist_ok=True)
     for title, row in ROWS.items():
         workdirs = [path for path in (WORKDIRS / row.run).glob("*") if checkpoint.steps(path)]
         for workdir in sorted(workdirs, key=lambda path: int(path.name)):
@@ -115,11 +114,11 @@ def main() -> None:
                     [pairs["sketch"], colored, pairs["color"]], ["sketch", "coloured", "truth"]
                 )
                 name = f"{row.run}{'' if row.averaged else '_not_averaged'}"
-                sheet.save(HERE / "rows" / f"{name}.webp", quality=80)
+                sheet.save(WORKDIRS / "rows" / f"{name}.webp", quality=80)
     strips.append(strip(pairs["color"][:NUM_PICTURES], "truth"))
     page = np.concatenate([np.asarray(one) for one in strips])
-    Image.fromarray(page).save(HERE / "rows.webp", quality=85)
-    (HERE / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+    Image.fromarray(page).save(WORKDIRS / "rows.webp", quality=85)
+    (WORKDIRS / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     print(table(results))
 
 

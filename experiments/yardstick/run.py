@@ -23,7 +23,7 @@ import scipy.stats
 import torch
 
 from experiments import runs
-from experiments.quality.run import EPOCHS, RUNS
+from experiments.quality.run import EPOCHS, RUNS, WORKDIRS
 from s2c_jax import input_pipeline
 from s2c_jax.inference import Pictures
 from s2c_jax.scoring import score
@@ -104,7 +104,7 @@ def main() -> None:
 
         found[str(seed)] = score(colorize, validation, len(validation)).metrics
         output.write_text(json.dumps(found, indent=2) + "\n")
-    ours = json.loads((output.parents[1] / "quality" / "results.json").read_text())
+    ours = json.loads((WORKDIRS / "results.json").read_text())
     print(table(list(found.values()), ours["the article's recipe"]))
 
 
