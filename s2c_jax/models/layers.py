@@ -1,10 +1,7 @@
 """Convolutions with two lowerings, and the normalisation that the networks share.
 
-GPUs and TPUs run XLA's own convolution. XLA's CPU back end runs the gradients of strided and
-transposed convolutions in slow loops, so there each convolution is one matrix product: blocks of
-`stride x stride` pixels become channels (space to depth), which turns a strided convolution into a
-dense one of `kernel / stride` taps a side, and that into patches times a matrix. Every gradient of
-it is again a matrix product. `jax.lax.platform_dependent` chooses when the program is lowered;
+GPUs and TPUs run XLA's own convolution. On CPUs its gradients are slow, so there convolutions are
+matrix products (`matmul_conv`). `jax.lax.platform_dependent` chooses when the program is lowered;
 callers cannot tell which one ran.
 """
 
@@ -15,6 +12,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
+
+from s2c_jax.models import matmul_conv
 
 _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
@@ -47,7 +46,7 @@ def conv(
     return lax.platform_dependent(
         x,
         kernel,
-        cpu=lambda x, kernel: conv_as_matmul(x, kernel, stride, padding),
+        cpu=lambda x, kernel: matmul_conv.conv(x, kernel, stride, padding),
         default=lambda x, kernel: conv_native(x, kernel, stride, padding),
     )
 
@@ -73,7 +72,7 @@ def conv_transpose(
     return lax.platform_dependent(
         x,
         kernel,
-        cpu=lambda x, kernel: conv_transpose_as_matmul(x, kernel, stride, padding),
+        cpu=lambda x, kernel: matmul_conv.conv_transpose(x, kernel, stride, padding),
         default=lambda x, kernel: conv_transpose_native(x, kernel, stride, padding),
     )
 
@@ -96,54 +95,6 @@ def conv_transpose_native(x: Array, kernel: Array, stride: int, padding: int) ->
         lhs_dilation=(stride, stride),
         dimension_numbers=_DIMENSIONS,
     )
-
-
-def conv_as_matmul(x: Array, kernel: Array, stride: int, padding: int) -> Array:
-    """`conv` as patches times a matrix."""
-    size, _, channels, features = kernel.shape
-    taps = size // stride
-    x = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
-    blocks = _space_to_depth(x, stride)
-    batch, height, width = blocks.shape[0], blocks.shape[1] - taps + 1, blocks.shape[2] - taps + 1
-    shifts = itertools.product(range(taps), repeat=2)
-    patches = jnp.concatenate(
-        [blocks[:, a : a + height, b : b + width] for a, b in shifts], axis=-1
-    )
-    matrix = kernel.reshape(taps, stride, taps, stride, channels, features)
-    matrix = matrix.transpose(0, 2, 1, 3, 4, 5).reshape(-1, features)
-    # Two plain matrices: with the picture's axes left in, XLA's CPU gradients miss the fast
-    # product.
-    return (patches.reshape(-1, matrix.shape[0]) @ matrix).reshape(batch, height, width, features)
-
-
-def conv_transpose_as_matmul(x: Array, kernel: Array, stride: int, padding: int) -> Array:
-    """`conv_transpose` as a matrix product whose overlapping blocks are added up."""
-    size, _, channels, features = kernel.shape
-    taps = size // stride
-    batch, height, width, _ = x.shape
-    matrix = kernel.reshape(taps, stride, taps, stride, channels, features)
-    matrix = matrix.transpose(4, 0, 2, 1, 3, 5).reshape(channels, -1)
-    blocks = (x.reshape(-1, channels) @ matrix).reshape(
-        batch, height, width, taps, taps, stride * stride * features
-    )
-    summed = sum(
-        jnp.pad(blocks[:, :, :, a, b], ((0, 0), (a, taps - 1 - a), (b, taps - 1 - b), (0, 0)))
-        for a, b in itertools.product(range(taps), repeat=2)
-    )
-    y = _depth_to_space(jnp.asarray(summed), stride)
-    return y[:, padding : y.shape[1] - padding, padding : y.shape[2] - padding]
-
-
-def _space_to_depth(x: Array, stride: int) -> Array:
-    batch, height, width, channels = x.shape
-    x = x.reshape(batch, height // stride, stride, width // stride, stride, channels)
-    return x.transpose(0, 1, 3, 2, 4, 5).reshape(batch, height // stride, width // stride, -1)
-
-
-def _depth_to_space(x: Array, stride: int) -> Array:
-    batch, height, width, _ = x.shape
-    x = x.reshape(batch, height, width, stride, stride, -1).transpose(0, 1, 3, 2, 4, 5)
-    return x.reshape(batch, height * stride, width * stride, -1)
 
 
 class Conv(nn.Module):

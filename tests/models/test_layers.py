@@ -1,4 +1,6 @@
-"""Both lowerings of the convolutions against their definition, and against each other."""
+"""All lowerings of the convolutions against their definition, and against each other."""
+
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2c_jax.models import layers
+from s2c_jax.models import layers, matmul_conv
 
 
 def conv_by_definition(x, kernel, stride, padding):
@@ -37,20 +39,18 @@ def conv_transpose_by_definition(x, kernel, stride, padding):
 # Kernel, stride and padding of every convolution in the networks.
 KINDS = [(4, 2, 1), (2, 1, 0), (3, 1, 1)]
 WAYS = {
-    "conv": (
+    "conv": [
         conv_by_definition,
-        lambda x, kernel, stride, padding: layers.conv(x, kernel, stride=stride, padding=padding),
         layers.conv_native,
-        layers.conv_as_matmul,
-    ),
-    "conv_transpose": (
+        matmul_conv.conv_direct,
+        matmul_conv.conv_winograd,
+    ],
+    "conv_transpose": [
         conv_transpose_by_definition,
-        lambda x, kernel, stride, padding: layers.conv_transpose(
-            x, kernel, stride=stride, padding=padding
-        ),
         layers.conv_transpose_native,
-        layers.conv_transpose_as_matmul,
-    ),
+        matmul_conv.conv_transpose_direct,
+        matmul_conv.conv_transpose_winograd,
+    ],
 }
 
 
@@ -82,7 +82,7 @@ def test_convolutions_are_their_definition(name, kind):
     height=st.integers(1, 5),
     width=st.integers(1, 5),
     channels=st.integers(1, 4),
-    features=st.integers(1, 4),
+    features=st.sampled_from([1, 2, 64]),
     kind=st.sampled_from(KINDS),
 )
 @settings(max_examples=12, deadline=None)
@@ -92,18 +92,29 @@ def test_lowerings_agree_in_values_and_gradients(
     size, stride, padding = kind
     # Even sides that every kernel fits into.
     x, kernel = operands(seed, batch, 2 * height, 2 * width, channels, features, size)
-    _, _, native, matmul = WAYS[name]
+    _, *ways = WAYS[name]
     results = []
-    for way in (native, matmul):
+    for way in ways:
         y, gradient = jax.vjp(
             lambda x, kernel, way=way: way(x, kernel, stride, padding),
             jnp.asarray(x),
             jnp.asarray(kernel),
         )
         results.append((y, *gradient(jnp.cos(jnp.arange(y.size, dtype=y.dtype)).reshape(y.shape))))
-    for left, right in zip(*results, strict=True):
-        scale = np.abs(left).max()
-        np.testing.assert_allclose(left, right, rtol=1e-5, atol=1e-5 * scale)
+    for native, *others in zip(*results, strict=True):
+        for other in others:
+            np.testing.assert_allclose(other, native, rtol=1e-5, atol=1e-5 * np.abs(native).max())
+
+
+@pytest.mark.parametrize(("name", "size", "stride"), [("conv", 96, 2), ("conv_transpose", 46, 2)])
+def test_a_large_convolution_takes_less_arithmetic_and_gives_the_same(name, size, stride):
+    x, kernel = (jnp.asarray(each) for each in operands(0, 1, size, size, 32, 40, 4))
+    way = functools.partial(getattr(layers, name), stride=stride, padding=1)
+    native = getattr(layers, f"{name}_native")(x, kernel, stride, 1)
+    np.testing.assert_allclose(way(x, kernel), native, atol=1e-5 * np.abs(native).max())
+    direct = functools.partial(getattr(matmul_conv, f"{name}_direct"), stride=stride, padding=1)
+    flops = [jax.jit(each).lower(x, kernel).cost_analysis()["flops"] for each in (way, direct)]
+    assert flops[0] < 0.7 * flops[1]
 
 
 def test_cpu_runs_matrix_products_and_gpu_and_tpu_native_convolutions():

@@ -1,0 +1,275 @@
+"""Convolutions as matrix products, for XLA's CPU back end, whose own have gradients in slow loops.
+
+Small ones are patches times a matrix. Large ones are computed by Winograd's minimal filtering
+(Lavin & Gray 2016). In one dimension the m outputs of a filter of r taps need m + r - 1 products
+instead of m r:
+
+    y = A ((G kernel) * (B x))
+
+with small constant matrices A, G and B: the filter and a tile of m + r - 1 inputs, as polynomials,
+are evaluated at as many points, and the products interpolated. At the points 0, 1, -1 and infinity
+a tile has four inputs, and all constants are 0, 1, -1 or 1/2, so that the result is as exact as the
+plain sum. In two dimensions and with channels each product is one of matrices, [tiles, in] x
+[in, out], and there are 16 of them: 4/9 of the arithmetic, for two taps a side and for three.
+
+A strided convolution is one of `size / stride` taps a side, whose channels are blocks of
+`stride x stride` pixels (space to depth).
+"""
+
+import functools
+import itertools
+import math
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float
+
+TILE = 4
+
+# The transforms cost as much as they save in fewer tiles than this, or between fewer channels.
+MIN_TILES = 256
+MIN_CHANNELS = 32
+
+# A square of arrays, by place in the tile: of the inputs, outputs or products of all tiles.
+_Grid = Sequence[Sequence[Array]]
+
+
+def conv(x: Array, kernel: Array, stride: int, padding: int) -> Array:
+    """`layers.conv` by whichever way is faster."""
+    size = kernel.shape[0]
+    outputs = [(side + 2 * padding - size) // stride + 1 for side in x.shape[1:3]]
+    if _is_large(len(x), outputs, kernel, stride):
+        return conv_winograd(x, kernel, stride, padding)
+    return conv_direct(x, kernel, stride, padding)
+
+
+def conv_transpose(x: Array, kernel: Array, stride: int, padding: int) -> Array:
+    """`layers.conv_transpose` by whichever way is faster."""
+    if _is_large(len(x), x.shape[1:3], kernel, stride):
+        return conv_transpose_winograd(x, kernel, stride, padding)
+    return conv_transpose_direct(x, kernel, stride, padding)
+
+
+def _is_large(batch: int, sides: Sequence[int], kernel: Array, stride: int) -> bool:
+    taps = kernel.shape[0] // stride
+    if taps not in (2, 3) or min(kernel.shape[2:]) < MIN_CHANNELS:
+        return False
+    return batch * math.prod(-(-side // (TILE - taps + 1)) for side in sides) >= MIN_TILES
+
+
+def conv_direct(x: Array, kernel: Array, stride: int, padding: int) -> Array:
+    """`layers.conv` as patches times a matrix."""
+    size, _, channels, features = kernel.shape
+    x = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    patches = jnp.concatenate(list(itertools.chain(*_tiles(x, size, stride))), axis=-1)
+    # Two plain matrices: with the picture's axes left in, XLA's gradients miss the fast product.
+    y = patches.reshape(-1, size * size * channels) @ kernel.reshape(-1, features)
+    return y.reshape(*patches.shape[:3], features)
+
+
+def conv_transpose_direct(x: Array, kernel: Array, stride: int, padding: int) -> Array:
+    """`layers.conv_transpose` as each pixel times each tap, added up where they overlap."""
+    size, _, channels, features = kernel.shape
+    batch, height, width, _ = x.shape
+    pixels = x.reshape(-1, channels)
+    if len(pixels) <= features:
+        # To repeat the pixels moves less memory than to bring the kernel's taps to its end.
+        repeated = jnp.broadcast_to(pixels, (size * size, *pixels.shape))
+        products = (repeated @ kernel.reshape(size * size, channels, features)).swapaxes(0, 1)
+    else:
+        products = pixels @ kernel.transpose(2, 0, 1, 3).reshape(channels, -1)
+    taps = size // stride
+    products = products.reshape(batch, height, width, taps, stride, taps, stride, features)
+    summed = sum(
+        jnp.pad(
+            products[:, :, :, a, :, b].reshape(batch, height, width, -1),
+            ((0, 0), (a, taps - 1 - a), (b, taps - 1 - b), (0, 0)),
+        )
+        for a, b in itertools.product(range(taps), repeat=2)
+    )
+    return _crop(_depth_to_space(jnp.asarray(summed), stride), padding)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def conv_winograd(x: Array, kernel: Array, stride: int, padding: int) -> Array:
+    """`layers.conv` by minimal filtering, for kernels of two or three times the stride."""
+    return _gather(x, kernel, stride, padding)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def conv_transpose_winograd(x: Array, kernel: Array, stride: int, padding: int) -> Array:
+    """`layers.conv_transpose` by minimal filtering, for two or three times the stride."""
+    return _scatter(x, kernel, stride, padding)
+
+
+# Left to itself JAX would differentiate the transforms, which moves several times as much memory.
+# The gradients are convolutions of the same kinds again.
+conv_winograd.defvjp(
+    lambda x, kernel, stride, padding: (_gather(x, kernel, stride, padding), (x, kernel)),
+    lambda stride, padding, operands, dy: (
+        _scatter(dy, operands[1].swapaxes(2, 3), stride, padding),
+        _correlate(operands[0], dy, len(operands[1]), stride, padding),
+    ),
+)
+conv_transpose_winograd.defvjp(
+    lambda x, kernel, stride, padding: (_scatter(x, kernel, stride, padding), (x, kernel)),
+    lambda stride, padding, operands, dy: (
+        _gather(dy, operands[1].swapaxes(2, 3), stride, padding),
+        _correlate(dy, operands[0], len(operands[1]), stride, padding).swapaxes(2, 3),
+    ),
+)
+
+
+def _gather(x: Array, kernel: Array, stride: int, padding: int) -> Array:
+    """y[i] = sum over a of x[stride i + a - padding] kernel[a]."""
+    size = kernel.shape[0]
+    height, width = ((side + 2 * padding - size) // stride + 1 for side in x.shape[1:3])
+    taps = _taps(kernel, stride)
+    blocks = _blocks(x, height, width, len(taps), stride, padding)
+    return _filter(blocks, taps.reshape(*taps.shape[:2], -1, taps.shape[-1]), height, width)
+
+
+def _scatter(x: Array, kernel: Array, stride: int, padding: int) -> Array:
+    """Adds x[i] kernel[a] to y[stride i + a - padding]."""
+    # Block I of y is the sum over a of x[I - a] times tap a: a filter turned around.
+    taps = _taps(kernel, stride)[::-1, ::-1].transpose(0, 1, 4, 2, 3, 5)
+    height, width = (side + len(taps) - 1 for side in x.shape[1:3])
+    x = _pad(x, len(taps) - 1, [_inputs(side, len(taps)) for side in (height, width)])
+    blocks = _filter(x, taps.reshape(*taps.shape[:3], -1), height, width)
+    return _crop(_depth_to_space(blocks, stride), padding)
+
+
+def _correlate(x: Array, y: Array, size: int, stride: int, padding: int) -> Array:
+    """kernel[a] = sum over i of x[stride i + a - padding] y[i], for each pair of channels."""
+    taps, channels, features = size // stride, x.shape[-1], y.shape[-1]
+    outputs = TILE - taps + 1
+    height, width = y.shape[1:3]
+    blocks = _blocks(x, height, width, taps, stride, padding)
+    y = _pad(y, 0, [side + -side % outputs for side in (height, width)])
+    a, g, b = matrices(taps)
+    inputs = _transform(b, _tiles(blocks, TILE, outputs))
+    gradients = _transform(a.T, _tiles(y, outputs, outputs))
+    # [out, in]: a product over many rows is faster with its narrower operand first.
+    grid = _transform(g.T, _products(gradients, inputs, contract=0))
+    kernel = jnp.stack([jnp.stack(row) for row in grid])
+    kernel = kernel.reshape(taps, taps, features, stride, stride, channels)
+    return kernel.transpose(0, 3, 1, 4, 5, 2).reshape(size, size, channels, features)
+
+
+def _filter(
+    x: Float[Array, "batch rows columns in"],
+    taps: Float[Array, "taps taps in out"],
+    height: int,
+    width: int,
+) -> Float[Array, "batch height width out"]:
+    """y[i] = sum over a of x[i + a] taps[a]; x has the inputs of whole tiles."""
+    a, g, b = matrices(len(taps))
+    outputs = TILE - len(taps) + 1
+    inputs = _transform(b, _tiles(x, TILE, outputs))
+    batch, rows, columns, _ = inputs[0][0].shape
+    products = _products(inputs, _transform(g, taps), contract=1)
+    parts = [
+        [product.reshape(batch, rows, columns, -1) for product in line]
+        for line in _transform(a, products)
+    ]
+    y = jnp.stack([jnp.stack(line, axis=3) for line in parts], axis=2)
+    return y.reshape(batch, rows * outputs, columns * outputs, -1)[:, :height, :width]
+
+
+@functools.cache
+def matrices(taps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns A [outputs, 4], G [4, taps] and B [4, 4], of Toom and Cook's points 0, 1, -1, inf."""
+    outputs = TILE - taps + 1
+    points = np.array([0.0, 1.0, -1.0])
+    a, g, b = np.zeros((outputs, TILE)), np.zeros((TILE, taps)), np.zeros((TILE, TILE))
+    for row, point in enumerate(points):
+        others = np.delete(points, row)
+        a[:, row] = point ** np.arange(outputs)
+        g[row] = point ** np.arange(taps) / np.prod(point - others)
+        b[row, : len(points)] = np.poly(others)[::-1]
+    a[-1, -1] = g[-1, -1] = 1
+    b[-1] = np.poly(points)[::-1]
+    return a, g, b
+
+
+def _transform(matrix: np.ndarray, grid: _Grid | Array) -> list[list[Array]]:
+    """The product matrix grid matrix^T, whose elements are arrays."""
+    columns = range(len(grid[0]))
+    rows = [[_combine(row, [line[j] for line in grid]) for j in columns] for row in matrix]
+    return [[_combine(row, line) for row in matrix] for line in rows]
+
+
+def _combine(coefficients: np.ndarray, arrays: Sequence[Array]) -> Array:
+    """The sum of arrays times coefficients, without those that are 0."""
+    return jnp.asarray(
+        sum(
+            array if coefficient == 1 else float(coefficient) * array
+            for coefficient, array in zip(coefficients, arrays, strict=True)
+            if coefficient
+        )
+    )
+
+
+def _products(left: _Grid, right: _Grid, contract: int) -> list[list[Array]]:
+    """The matrix products of two grids' arrays, over the last (1) or all but the last axes (0)."""
+
+    def product(p: Array, q: Array) -> Array:
+        p, q = p.reshape(-1, p.shape[-1]), q.reshape(-1, q.shape[-1])
+        return lax.dot_general(p, q, (((contract,), (0,)), ((), ())))
+
+    return [
+        [product(p, q) for p, q in zip(*rows, strict=True)]
+        for rows in zip(left, right, strict=True)
+    ]
+
+
+def _tiles(x: Array, side: int, step: int) -> list[list[Array]]:
+    """The arrays of what lies at each place of tiles, `side` long and `step` apart."""
+    ends = [length - side + 1 for length in x.shape[1:3]]
+    return [
+        [x[:, i : i + ends[0] : step, j : j + ends[1] : step] for j in range(side)]
+        for i in range(side)
+    ]
+
+
+def _taps(kernel: Array, stride: int) -> Float[Array, "taps taps stride stride in out"]:
+    """A kernel as taps whose channels are the blocks' pixels."""
+    taps = kernel.shape[0] // stride
+    blocked = kernel.reshape(taps, stride, taps, stride, *kernel.shape[2:])
+    return blocked.transpose(0, 2, 1, 3, 4, 5)
+
+
+def _blocks(x: Array, height: int, width: int, taps: int, stride: int, padding: int) -> Array:
+    """The blocks of pixels that whole tiles of height x width outputs are computed from."""
+    sides = [_inputs(side, taps) * stride for side in (height, width)]
+    return _space_to_depth(_pad(x, padding, sides), stride)
+
+
+def _inputs(outputs: int, taps: int) -> int:
+    """How many inputs the tiles have that cover a row of outputs."""
+    return outputs + -outputs % (TILE - taps + 1) + taps - 1
+
+
+def _pad(x: Array, before: int, sides: Sequence[int]) -> Array:
+    """Puts zeros before and behind both axes, to make them `sides` long."""
+    after = [side - before - length for side, length in zip(sides, x.shape[1:3], strict=True)]
+    return jnp.pad(x, ((0, 0), *((before, each) for each in after), (0, 0)))
+
+
+def _crop(x: Array, margin: int) -> Array:
+    return x[:, margin : x.shape[1] - margin, margin : x.shape[2] - margin]
+
+
+def _space_to_depth(x: Array, stride: int) -> Array:
+    batch, height, width, channels = x.shape
+    x = x.reshape(batch, height // stride, stride, width // stride, stride, channels)
+    return x.transpose(0, 1, 3, 2, 4, 5).reshape(batch, height // stride, width // stride, -1)
+
+
+def _depth_to_space(x: Array, stride: int) -> Array:
+    batch, height, width, _ = x.shape
+    x = x.reshape(batch, height, width, stride, stride, -1).transpose(0, 1, 3, 2, 4, 5)
+    return x.reshape(batch, height * stride, width * stride, -1)
