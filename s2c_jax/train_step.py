@@ -115,7 +115,8 @@ def make_train_step(
         return jnp.asarray(total), parts
 
     def update(network: NetworkState, grads: PyTree, batch_stats: PyTree) -> NetworkState:
-        grads = jax.lax.pmean(grads, "batch")
+        if jax.lax.axis_size("batch") > 1:  # XLA would copy them even for one device.
+            grads = jax.lax.pmean(grads, "batch")
         updates, opt_state = optimizer.update(grads, network.opt_state, network.params)
         return NetworkState(optax.apply_updates(network.params, updates), batch_stats, opt_state)
 
