@@ -10,7 +10,7 @@ import json
 import math
 import typing
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import ml_collections
 
@@ -21,13 +21,14 @@ from s2c_jax.models.layers import Upsampling
 
 # What a run may change between one start and the next without becoming another run.
 _CHANGEABLE = (
-    "num_epochs", "max_steps", "dataset.data_dir", "dataset.num_threads", "validation.",
-    "checkpoint.",
+    "num_epochs", "max_steps", "precision", "dataset.data_dir", "dataset.num_threads",
+    "validation.", "checkpoint.",
 )  # fmt: skip
 
 _CHOICES = {
     key: typing.get_args(kinds)
     for key, kinds in {
+        "precision": Literal["float32", "bfloat16"],
         "generator.upsampling": Upsampling,
         "discriminator.pooling": Pooling,
     }.items()
@@ -45,6 +46,9 @@ def default_config() -> ml_collections.ConfigDict:
     # Pairs a step, over all devices together.
     config.batch_size = 8
     config.num_epochs = 43
+    # What the networks compute in while training, "float32" or "bfloat16"; parameters, statistics
+    # and losses are float32.
+    config.precision = "float32"
     # Stop after this many steps, even within an epoch; 0 is no limit.
     config.max_steps = 0
 

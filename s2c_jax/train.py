@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import optax
@@ -63,7 +64,8 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
             vgg=vgg,
         )
     )
-    generate = make_generate(generator)
+    # Pictures are coloured in float32, as they are by whoever loads the checkpoint.
+    generate = make_generate(Generator(**config.generator))
     batches = input_pipeline.train_batches(
         train_source,
         batch_size=config.batch_size,
@@ -119,8 +121,9 @@ def make_networks(
     optimizer = optax.adam(
         config.optimizer.learning_rate, config.optimizer.beta1, config.optimizer.beta2
     )
-    discriminator = Discriminator(config.discriminator.channels)
-    return Generator(**config.generator), discriminator, optimizer
+    dtype = jnp.dtype(config.precision)
+    generator = Generator(**config.generator, dtype=dtype)
+    return generator, Discriminator(config.discriminator.channels, dtype), optimizer
 
 
 def initial_state(config: ml_collections.ConfigDict) -> TrainState:

@@ -60,7 +60,7 @@ def make_train_step(
     """Builds the pure step of one device, to be mapped over the axis "batch".
 
     Args:
-        generator: the generator.
+        generator: the generator; VGG16 computes in its dtype.
         discriminator: the discriminator.
         optimizer: the optimiser of both networks.
         key: where augmentation and dropout come from, folded with the step.
@@ -109,7 +109,8 @@ def make_train_step(
         if weights.feature:
             assert vgg is not None, "a feature loss needs VGG16"
             parts["feature"] = losses.feature_loss(
-                vgg16.features(vgg, fake), vgg16.features(vgg, color)
+                vgg16.features(vgg, fake, generator.dtype),
+                vgg16.features(vgg, color, generator.dtype),
             )
         total = sum(getattr(weights, name) * part for name, part in parts.items())
         return jnp.asarray(total), parts

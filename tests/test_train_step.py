@@ -1,5 +1,7 @@
 """The two updates, their order, and the same numbers on any number of devices."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -219,3 +221,47 @@ def test_the_other_settings_together_train_to_finite_parameters():
     assert metrics[-1]["generator_loss/feature"] > 0
     for leaf in jax.tree.leaves((metrics, jax.device_get(state))):
         assert np.isfinite(leaf).all()
+
+
+def drawings(seed, count):
+    """Rectangles: their outlines, and the outlines filled with a colour that their place tells."""
+    rng = np.random.default_rng(seed)
+    pictures = np.full((2, count, SIZE, SIZE, 3), 255, np.uint8)
+    for sketch, color in zip(*pictures, strict=True):
+        top, left = rng.integers(1, SIZE // 2, 2)
+        bottom, right = rng.integers(SIZE // 2, SIZE - 1, 2)
+        for picture in (sketch, color):
+            picture[top : bottom + 1, left : right + 1] = 0
+        sketch[top + 1 : bottom, left + 1 : right] = 255
+        color[top + 1 : bottom, left + 1 : right] = [240, 16 * top, 16 * left]
+    return pictures
+
+
+def test_bfloat16_is_as_close_to_float32_as_two_seeds_are():
+    held_out = normalize(jnp.asarray(drawings(1, 32)[0]))
+    colored = {}
+    for name, dtype, seed in [
+        ("run", jnp.float32, 0),
+        ("other seed", jnp.float32, 1),
+        ("bfloat16", jnp.bfloat16, 0),
+    ]:
+        generator = Generator((8, 16, 16), 0.0, 3, upsampling="resize", dtype=dtype)
+        discriminator = Discriminator((8, 16), dtype)
+        step = compiled(generator=generator, discriminator=discriminator)
+        state = create_train_state(jax.random.key(seed), generator, discriminator, ADAM, SIZE)
+        pixel_losses = []
+        for number in range(200):
+            sketch, color = drawings((2, number), BATCH)
+            state, metrics = step(state, {"sketch": sketch[None], "color": color[None]})
+            pixel_losses.append(float(metrics["generator_loss/pixel"]))
+        assert pixel_losses[-1] < 0.5 * pixel_losses[0]
+        for leaf in jax.tree.leaves((state.generator, metrics)):
+            assert leaf.dtype in (jnp.float32, jnp.int32)
+        colored[name] = jax.jit(
+            functools.partial(generator.clone(dtype=jnp.float32).apply, train=False)
+        )(jax.device_get(state.generator.variables), held_out)
+
+    def distance(name):
+        return float(jnp.abs(colored[name] - colored["run"]).mean())
+
+    assert 0 < distance("bfloat16") < distance("other seed")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from s2c_jax.models.layers import Conv, batch_norm
@@ -17,9 +18,11 @@ class Discriminator(nn.Module):
 
     Attributes:
         channels: output channels of the stride-2 convolutions.
+        dtype: what it computes in; parameters, statistics and logits are float32.
     """
 
     channels: Sequence[int]
+    dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(
@@ -42,10 +45,11 @@ class Discriminator(nn.Module):
         """
         x = jnp.concatenate([sketch, color], axis=-1)
         for i, features in enumerate(self.channels):
-            x = Conv(features, size=4, stride=2, padding=1, name=f"conv_{i}")(x)
+            x = Conv(features, size=4, stride=2, padding=1, dtype=self.dtype, name=f"conv_{i}")(x)
             if i > 0:
-                x = batch_norm(train, name=f"norm_{i}")(x)
+                x = batch_norm(train, dtype=self.dtype, name=f"norm_{i}")(x)
             x = nn.leaky_relu(x, 0.2)
-        x = Conv(self.channels[-1], size=2, stride=1, padding=0, name="patch")(x)
-        x = nn.leaky_relu(batch_norm(train, name="patch_norm")(x), 0.2)
-        return Conv(1, size=2, stride=1, padding=0, name="output")(x)
+        x = Conv(self.channels[-1], size=2, stride=1, padding=0, dtype=self.dtype, name="patch")(x)
+        x = nn.leaky_relu(batch_norm(train, dtype=self.dtype, name="patch_norm")(x), 0.2)
+        x = Conv(1, size=2, stride=1, padding=0, dtype=self.dtype, name="output")(x)
+        return x.astype(jnp.float32)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from s2c_jax.models.layers import Conv, Upsample, Upsampling, batch_norm
@@ -23,12 +24,14 @@ class Generator(nn.Module):
         dropout_rate: the share of activations that dropout zeroes.
         dropout_layers: how many decoder layers, from the bottleneck on, have dropout.
         upsampling: see `layers.Upsample`.
+        dtype: what it computes in; parameters, statistics and the picture are float32.
     """
 
     channels: Sequence[int]
     dropout_rate: float
     dropout_layers: int
     upsampling: Upsampling
+    dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(
@@ -48,15 +51,16 @@ class Generator(nn.Module):
         x, skips = sketch, []
         last = len(self.channels) - 1
         for i, features in enumerate(self.channels):
-            x = Conv(features, size=4, stride=2, padding=1, name=f"encoder_{i}")(x)
+            x = Conv(features, 4, stride=2, padding=1, dtype=self.dtype, name=f"encoder_{i}")(x)
             if 0 < i < last:
-                x = batch_norm(train, name=f"encoder_norm_{i}")(x)
+                x = batch_norm(train, dtype=self.dtype, name=f"encoder_norm_{i}")(x)
             x = nn.relu(x) if i == last else nn.leaky_relu(x, 0.2)
             skips.append(x)
         for i, skip in enumerate(reversed(skips[:-1])):
-            x = Upsample(skip.shape[-1], self.upsampling, name=f"decoder_{i}")(x)
-            x = batch_norm(train, name=f"decoder_norm_{i}")(x)
+            x = Upsample(skip.shape[-1], self.upsampling, self.dtype, name=f"decoder_{i}")(x)
+            x = batch_norm(train, dtype=self.dtype, name=f"decoder_norm_{i}")(x)
             if i < self.dropout_layers:
                 x = nn.Dropout(self.dropout_rate, deterministic=not train)(x)
             x = nn.relu(jnp.concatenate([x, skip], axis=-1))
-        return jnp.tanh(Upsample(3, self.upsampling, name="output")(x))
+        x = Upsample(3, self.upsampling, self.dtype, name="output")(x)
+        return jnp.tanh(x.astype(jnp.float32))

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import lax
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from s2c_jax.models import matmul_conv
@@ -105,12 +106,14 @@ class Conv(nn.Module):
         size: the kernel's side.
         stride: see `conv`.
         padding: see `conv`.
+        dtype: what it computes in; the parameters are float32.
     """
 
     features: int
     size: int
     stride: int
     padding: int
+    dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(
@@ -120,6 +123,7 @@ class Conv(nn.Module):
         shape = (self.size, self.size, x.shape[-1], self.features)
         kernel = self.param("kernel", kernel_init, shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        x, kernel, bias = (each.astype(self.dtype) for each in (x, kernel, bias))
         return conv(x, kernel, stride=self.stride, padding=self.padding) + bias
 
 
@@ -132,10 +136,12 @@ class Upsample(nn.Module):
             twice in both directions and convolves with a 3x3 kernel, which leaves no checkerboard
             (Odena et al. 2016). The two together are a transposed convolution too, whose 4x4 kernel
             is the 3x3 one smeared over 2x2 pixels, and are computed as that, at its cost.
+        dtype: see `Conv`.
     """
 
     features: int
     kind: Upsampling
+    dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(
@@ -151,14 +157,16 @@ class Upsample(nn.Module):
                 jnp.pad(kernel, ((a, 1 - a), (b, 1 - b), (0, 0), (0, 0))) for a, b in shifts
             )
             kernel = jnp.asarray(smeared)
+        x, kernel, bias = (each.astype(self.dtype) for each in (x, kernel, bias))
         return conv_transpose(x, kernel, stride=2, padding=1) + bias
 
 
 def batch_norm(train: bool, **kwargs: Any) -> nn.BatchNorm:
     """Batch normalisation over the whole batch, on however many devices it lies.
 
-    In training the statistics are averaged over the mapped axis "batch"; otherwise the running
-    averages are used, over about the last hundred batches, and no axis is needed.
+    In training the statistics, which are always float32, are averaged over the mapped axis "batch";
+    otherwise the running averages are used, over about the last hundred batches, and no axis is
+    needed.
     """
     return nn.BatchNorm(
         use_running_average=not train,

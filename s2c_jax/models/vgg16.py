@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from s2c_jax.errors import UserError
@@ -137,35 +138,41 @@ def random(seed: int = 0) -> Vgg16:
 
 
 def features(
-    network: Vgg16, pictures: Float[Array, "batch height width 3"]
+    network: Vgg16,
+    pictures: Float[Array, "batch height width 3"],
+    dtype: DTypeLike = jnp.float32,
 ) -> Float[Array, "batch height//2 width//2 128"]:
-    """Returns block2_conv2's activations after its ReLU.
+    """Returns block2_conv2's activations after its ReLU, float32.
 
     Args:
         network: from `load`.
         pictures: RGB in [-1, 1].
+        dtype: what it computes in.
     """
-    return block_activations(network, pictures)[1]
+    return block_activations(network, pictures, dtype)[1].astype(jnp.float32)
 
 
 def block_activations(
-    network: Vgg16, pictures: Float[Array, "batch height width 3"]
+    network: Vgg16,
+    pictures: Float[Array, "batch height width 3"],
+    dtype: DTypeLike = jnp.float32,
 ) -> list[Float[Array, "batch _ _ _"]]:
     """Returns the activations that each block ends with, after the ReLU and before the pooling.
 
     Args:
         network: from `load` or `load_torchvision`.
         pictures: RGB in [-1, 1].
+        dtype: what it computes in.
     """
     blocks = []
-    x = pictures * network.scale + network.offset
+    x = (pictures * network.scale + network.offset).astype(dtype)
     for i, (kernel, bias) in enumerate(network.convs):
         if i in _POOLED:
             blocks.append(x)
             x = nn.max_pool(x, (2, 2), (2, 2))
         # The weights are frozen, and the input's gradient of a dense convolution is a dense
         # convolution, which XLA runs well everywhere: patches would cost nine times the memory.
-        x = nn.relu(conv_native(x, jnp.asarray(kernel), 1, 1) + bias)
+        x = nn.relu(conv_native(x, jnp.asarray(kernel, dtype), 1, 1) + jnp.asarray(bias, dtype))
     return [*blocks, x]
 
 

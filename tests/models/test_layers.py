@@ -93,14 +93,13 @@ def test_lowerings_agree_in_values_and_gradients(
     # Even sides that every kernel fits into.
     x, kernel = operands(seed, batch, 2 * height, 2 * width, channels, features, size)
     _, *ways = WAYS[name]
-    results = []
-    for way in ways:
-        y, gradient = jax.vjp(
-            lambda x, kernel, way=way: way(x, kernel, stride, padding),
-            jnp.asarray(x),
-            jnp.asarray(kernel),
-        )
-        results.append((y, *gradient(jnp.cos(jnp.arange(y.size, dtype=y.dtype)).reshape(y.shape))))
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def values_and_gradients(way, x, kernel):
+        y, gradient = jax.vjp(lambda x, kernel: way(x, kernel, stride, padding), x, kernel)
+        return y, *gradient(jnp.cos(jnp.arange(y.size, dtype=y.dtype)).reshape(y.shape))
+
+    results = [values_and_gradients(way, x, kernel) for way in ways]
     for native, *others in zip(*results, strict=True):
         for other in others:
             np.testing.assert_allclose(other, native, rtol=1e-5, atol=1e-5 * np.abs(native).max())
