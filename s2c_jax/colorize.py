@@ -5,24 +5,29 @@ python -m s2c_jax.colorize --workdir runs/openmoji --held_out 24 --output colore
 """
 
 import argparse
+import collections
 import io
 import itertools
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import numpy as np
 from jaxtyping import PyTree, UInt8
 from PIL import Image
 
-from s2c_jax import checkpoint, images
+from s2c_jax import allocator, checkpoint, images
 from s2c_jax import config as config_lib
 from s2c_jax.errors import UserError
 from s2c_jax.inference import BATCH_SIZE, make_generate
 from s2c_jax.models.generator import Generator
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Colorizer:
@@ -148,10 +153,27 @@ def find_jobs(sketches: Iterable[Path], output: Path) -> list[Job | UserError]:
     return jobs
 
 
+class Sketch(NamedTuple):
+    """A sketch that was read.
+
+    Attributes:
+        job: where it is from and goes to.
+        size: its width and height.
+        square: it, fitted to the network's square.
+    """
+
+    job: Job
+    size: tuple[int, int]
+    square: UInt8[np.ndarray, "size size 3"]
+
+
 def colorize_files(
     colorizer: Colorizer, jobs: Iterable[Job | UserError], overwrite: bool
 ) -> tuple[int, int]:
     """Colours files, and names those that could not be on standard error.
+
+    While a batch is coloured, the next sketches are read and the last pictures written. However
+    many there are, memory holds a few batches.
 
     Args:
         colorizer: the loaded generator.
@@ -159,7 +181,7 @@ def colorize_files(
         overwrite: whether existing outputs are replaced.
 
     Returns:
-        How many were written and how many failed.
+        How many were coloured and how many failed.
     """
     written = failed = 0
 
@@ -168,32 +190,63 @@ def colorize_files(
         failed += 1
         print(f"s2c_jax: {error}", file=sys.stderr)
 
-    def opened() -> Iterator[tuple[Job, Image.Image]]:
-        for job in jobs:
-            if isinstance(job, UserError):
-                fail(job)
-                continue
-            try:
-                if job.output.exists() and not overwrite:
-                    raise UserError(f"{job.output}: exists already; --overwrite replaces it")
-                yield job, images.read(job.sketch)
-            except UserError as error:
-                fail(error)
+    def read(job: Job | UserError) -> Sketch | UserError:
+        if isinstance(job, UserError):
+            return job
+        if job.output.exists() and not overwrite:
+            return UserError(f"{job.output}: exists already; --overwrite replaces it")
+        try:
+            sketch = images.to_rgb(images.read(job.sketch))
+        except UserError as error:
+            return error
+        return Sketch(job, sketch.size, np.asarray(images.fit_square(sketch, colorizer.image_size)))
 
-    started, waiting = time.perf_counter(), opened()
-    while batch := list(itertools.islice(waiting, BATCH_SIZE)):
-        for (job, _), color in zip(batch, colorizer([sketch for _, sketch in batch]), strict=True):
-            try:
-                job.output.parent.mkdir(parents=True, exist_ok=True)
-                images.write_png(color, job.output)
-            except OSError as error:
-                fail(UserError(f"{job.output}: cannot be written ({error.strerror or error})"))
-                continue
-            print(job.output)
-            written += 1
+    def write(colored: tuple[Sketch, np.ndarray]) -> Path | UserError:
+        (job, size, _), color = colored
+        try:
+            job.output.parent.mkdir(parents=True, exist_ok=True)
+            images.write_png(images.unfit_square(Image.fromarray(color), size), job.output)
+        except OSError as error:
+            return UserError(f"{job.output}: cannot be written ({error.strerror or error})")
+        return job.output
+
+    def sound(sketches: Iterable[Sketch | UserError]) -> Iterator[Sketch]:
+        for sketch in sketches:
+            if isinstance(sketch, UserError):
+                fail(sketch)
+            else:
+                yield sketch
+
+    def colored(sketches: Iterator[Sketch]) -> Iterator[tuple[Sketch, np.ndarray]]:
+        while batch := list(itertools.islice(sketches, BATCH_SIZE)):
+            squares = np.stack([sketch.square for sketch in batch])
+            yield from zip(batch, colorizer.colorize_squares(squares), strict=True)
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor() as pool:
+        sketches = sound(_in_threads(pool, read, jobs))
+        for result in _in_threads(pool, write, colored(sketches)):
+            if isinstance(result, UserError):
+                fail(result)
+            else:
+                print(result)
+                written += 1
     seconds = time.perf_counter() - started
     print(f"{written} coloured, {failed} failed, {written / seconds:.1f} images/s")
     return written, failed
+
+
+def _in_threads(
+    pool: Executor, function: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[Result]:
+    """Like `pool.map`, but takes items as results are taken, two batches ahead of them."""
+    ahead: collections.deque[Future[Result]] = collections.deque()
+    for item in items:
+        ahead.append(pool.submit(function, item))
+        if len(ahead) > 2 * BATCH_SIZE:
+            yield ahead.popleft().result()
+    while ahead:
+        yield ahead.popleft().result()
 
 
 def colorize_held_out(
@@ -278,6 +331,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     failed = 0
+    allocator.keep_memory()
     try:
         colorizer = Colorizer(flags.workdir, flags.step)
         print(f"{flags.workdir}, step {colorizer.step}: {colorizer.image_size} px")

@@ -1,0 +1,121 @@
+"""Measures the input pipeline: from ArrayRecord to batches on the device.
+
+python experiments/benchmarks/input.py --sizes 64 --threads 1 2 4
+
+prints a line of JSON for each size and number of threads: pairs a second, and the process's memory
+after each of ten epochs; and one for the demo's training, with the share of its time that was spent
+waiting for data.
+"""
+
+import argparse
+import contextlib
+import json
+import sys
+import time
+from pathlib import Path
+
+if __package__ is None:
+    # In this folder's place, whose modules' names others have too.
+    sys.path[0] = str(Path(__file__).parents[2])
+
+import jax
+
+from configs import openmoji
+from s2c_jax import input_pipeline, train
+from s2c_jax.train_step import Augmentation, LossWeights, make_train_step, pmap_train_step
+
+EPOCHS = 10
+
+
+def resident_mb() -> int:
+    """The memory that the process holds now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096 // 10**6
+
+
+def read(name: str, size: int, threads: int, batch_size: int) -> dict[str, object]:
+    """Reads ten epochs as fast as it goes."""
+    source = input_pipeline.open_split(name, size, "train")
+    steps = input_pipeline.steps_per_epoch(source, batch_size)
+    batches = input_pipeline.train_batches(
+        source, batch_size=batch_size, seed=0, num_threads=threads
+    )
+    memory = []
+    with contextlib.closing(batches):
+        jax.block_until_ready(next(batches))
+        begun = time.perf_counter()
+        for _ in range(EPOCHS):
+            for _ in range(steps):
+                jax.block_until_ready(next(batches))
+            memory.append(resident_mb())
+        seconds = time.perf_counter() - begun
+    return {
+        "dataset": name,
+        "size": size,
+        "threads": threads,
+        "batch": batch_size,
+        "pairs_per_second": round(EPOCHS * steps * batch_size / seconds, 1),
+        "memory_mb_after_epochs": memory,
+    }
+
+
+def wait_in_training(steps: int) -> dict[str, object]:
+    """Trains the demo's step on its own data, and counts the waiting."""
+    config = openmoji.get_config()
+    source = input_pipeline.open_split(config.dataset.name, config.image_size, "train")
+    generator, discriminator, optimizer = train.make_networks(config)
+    state = train.initial_state(config)
+    step = pmap_train_step(
+        make_train_step(
+            generator,
+            discriminator,
+            optimizer,
+            key=jax.random.key(0),
+            weights=LossWeights(**{name: config.loss[name] for name in LossWeights._fields}),
+            ema_decay=config.optimizer.ema_decay,
+            augmentation=Augmentation(**config.augmentation),
+        )
+    )
+    batches = input_pipeline.train_batches(
+        source,
+        batch_size=config.batch_size,
+        seed=0,
+        num_threads=config.dataset.num_threads,
+    )
+    waited = 0.0
+    with contextlib.closing(batches):
+        state, metrics = step(state, next(batches))
+        jax.block_until_ready(metrics)
+        begun = time.perf_counter()
+        for _ in range(steps):
+            asked = time.perf_counter()
+            batch = next(batches)
+            waited += time.perf_counter() - asked
+            state, metrics = step(state, batch)
+            # So that no time of the device's is hidden behind the waiting.
+            jax.block_until_ready(metrics)
+        seconds = time.perf_counter() - begun
+    return {
+        "training": "configs/openmoji.py",
+        "pairs_per_second": round(steps * config.batch_size / seconds, 1),
+        "share_waiting_for_data": round(waited / seconds, 4),
+    }
+
+
+def main() -> None:
+    """Measures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--dataset", default="openmoji_sketch")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[64])
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=168, help="of the demo's training")
+    options = parser.parse_args()
+    for size in options.sizes:
+        for threads in options.threads:
+            print(json.dumps(read(options.dataset, size, threads, options.batch)), flush=True)
+    print(json.dumps(wait_in_training(options.steps)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
