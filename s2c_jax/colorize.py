@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import PyTree, UInt8
 from PIL import Image
 
-from s2c_jax import allocator, checkpoint, images
+from s2c_jax import checkpoint, images, runtime
 from s2c_jax import config as config_lib
 from s2c_jax.errors import UserError
 from s2c_jax.inference import BATCH_SIZE, make_generate
@@ -331,7 +331,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     failed = 0
-    allocator.keep_memory()
+    runtime.prepare()
     try:
         colorizer = Colorizer(flags.workdir, flags.step)
         print(f"{flags.workdir}, step {colorizer.step}: {colorizer.image_size} px")

@@ -22,7 +22,7 @@ import tensorboardX
 from jaxtyping import Float
 from PIL import Image
 
-from s2c_jax import allocator, checkpoint, files, images, input_pipeline, metrics
+from s2c_jax import checkpoint, files, images, input_pipeline, metrics, runtime
 from s2c_jax import config as config_lib
 from s2c_jax.colorize import Colorizer, step_argument
 from s2c_jax.errors import UserError
@@ -223,7 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     flags = parser.parse_args(arguments)
     if flags.num_pairs < 0:
         parser.error("--num_pairs must not be negative")
-    allocator.keep_memory()
+    runtime.prepare()
     try:
         steps = checkpoint.steps(flags.workdir) if flags.all else []
         evaluate(

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 from absl import app
 
-from s2c_jax import allocator, flags
+from s2c_jax import flags, runtime
 from s2c_jax.errors import UserError
 from s2c_jax.train import train_and_evaluate
 
 
 def main(arguments: Sequence[str]) -> None:
     """Trains with the settings that the flags give."""
-    allocator.keep_memory()
+    runtime.prepare()
     try:
         if arguments[1:]:
             raise UserError(f"what is {arguments[1]!r} for? A setting looks like --config.seed=1")

@@ -7,7 +7,7 @@ import jax  # isort: skip
 import numpy as np
 import optax
 
-from s2c_jax import allocator
+from s2c_jax import runtime
 from s2c_jax.models.discriminator import Discriminator
 from s2c_jax.models.generator import Generator
 from s2c_jax.train_state import create_train_state
@@ -17,7 +17,7 @@ from s2c_jax.train_step import LossWeights, make_train_step, pmap_train_step
 def main() -> None:
     """Times it."""
     options = measure.arguments(__doc__)
-    allocator.keep_memory()  # As all commands do.
+    runtime.keep_memory()  # As all commands do.
     dtype = options.precision
     generator = Generator(
         measure.GENERATOR, dropout_rate=0.5, dropout_layers=3, upsampling="transposed", dtype=dtype

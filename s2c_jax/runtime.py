@@ -1,11 +1,21 @@
-"""The memory of a program that computes on the CPU."""
+"""What the commands set up before anything computes."""
 
 import ctypes
 import importlib.util
+import os
 import platform
+from pathlib import Path
+
+import jax
 
 # Of glibc's malloc.h.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX, _ARENA_MAX = -1, -2, -4, -8
+
+
+def prepare() -> None:
+    """Keeps memory for the next step, and compiled programs for the next run."""
+    keep_memory()
+    keep_compiled()
 
 
 def keep_memory() -> None:
@@ -27,3 +37,13 @@ def keep_memory() -> None:
     # -1 is the largest size there is: never.
     mallopt(_TRIM_THRESHOLD, -1)
     mallopt(_TOP_PAD, 2**26)
+
+
+def keep_compiled() -> None:
+    """Lets JAX keep compiled programs in the user's cache, so that another run need not compile.
+
+    The environment variable JAX_COMPILATION_CACHE_DIR, if it is set, says where instead.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        jax.config.update("jax_compilation_cache_dir", str(Path(cache) / "s2c_jax" / "compiled"))
