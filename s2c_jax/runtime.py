@@ -29,7 +29,8 @@ def keep_memory() -> None:
     Does nothing where JAX has a plugin for an accelerator, which has its own memory, and without
     glibc.
     """
-    if importlib.util.find_spec("jax_plugins") or platform.libc_ver()[0] != "glibc":
+    accelerated = any(importlib.util.find_spec(name) for name in ("jax_plugins", "libtpu"))
+    if accelerated or platform.libc_ver()[0] != "glibc":
         return
     mallopt = ctypes.CDLL(None).mallopt
     mallopt(_ARENA_MAX, 1)

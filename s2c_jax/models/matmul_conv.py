@@ -145,11 +145,11 @@ def _scatter(x: Array, kernel: Array, stride: int, padding: int) -> Array:
 def _correlate(x: Array, y: Array, size: int, stride: int, padding: int) -> Array:
     """kernel[a] = sum over i of x[stride i + a - padding] y[i], for each pair of channels."""
     taps, channels, features = size // stride, x.shape[-1], y.shape[-1]
-    outputs = TILE - taps + 1
     height, width = y.shape[1:3]
+    a, g, b = _matrices(taps)
+    outputs = len(a)
     blocks = _blocks(x, height, width, taps, stride, padding)
     y = _pad(y, 0, [side + -side % outputs for side in (height, width)])
-    a, g, b = matrices(taps)
     inputs = _transform(b, _tiles(blocks, TILE, outputs))
     gradients = _transform(a.T, _tiles(y, outputs, outputs))
     # [out, in]: a product over many rows is faster with its narrower operand first.
@@ -166,8 +166,8 @@ def _filter(
     width: int,
 ) -> Float[Array, "batch height width out"]:
     """y[i] = sum over a of x[i + a] taps[a]; x has the inputs of whole tiles."""
-    a, g, b = matrices(len(taps))
-    outputs = TILE - len(taps) + 1
+    a, g, b = _matrices(len(taps))
+    outputs = len(a)
     inputs = _transform(b, _tiles(x, TILE, outputs))
     batch, rows, columns, _ = inputs[0][0].shape
     products = _products(inputs, _transform(g, taps), contract=1)
@@ -180,7 +180,7 @@ def _filter(
 
 
 @functools.cache
-def matrices(taps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _matrices(taps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns A [outputs, 4], G [4, taps] and B [4, 4], of Toom and Cook's points 0, 1, -1, inf."""
     outputs = TILE - taps + 1
     points = np.array([0.0, 1.0, -1.0])
