@@ -1,5 +1,7 @@
 """Colouring files: every size and mode, one bad file among good ones, nothing overwritten."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,7 @@ from PIL import Image
 from s2c_jax import checkpoint, colorize, images
 from s2c_jax import config as config_lib
 from s2c_jax.errors import UserError
+from s2c_jax.inference import BATCH_SIZE
 from s2c_jax.models.generator import Generator
 from s2c_jax.train import train_and_evaluate
 from tests.conftest import make_small_config
@@ -207,3 +210,19 @@ def test_a_run_without_a_checkpoint_is_named(workdir, tmp_path):
     (tmp_path / "config.json").write_bytes((workdir / "config.json").read_bytes())
     with pytest.raises(UserError, match="holds no checkpoint"):
         colorize.Colorizer(tmp_path)
+
+
+def test_reading_ahead_is_bounded_and_keeps_the_order():
+    taken = []
+
+    def items():
+        for i in range(100):
+            taken.append(i)
+            yield i
+
+    with ThreadPoolExecutor() as pool:
+        results = colorize._in_threads(pool, lambda i: 10 * i, items())
+        assert not taken
+        assert [next(results) for _ in range(5)] == [0, 10, 20, 30, 40]
+        assert len(taken) <= 5 + 2 * BATCH_SIZE
+        assert list(results) == [10 * i for i in range(5, 100)]
