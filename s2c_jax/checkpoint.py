@@ -171,7 +171,7 @@ def find(workdir: Path, step: int | str) -> int:
 
 
 def restore_generator(
-    workdir: Path, variables: PyTree, step: int | str = "last"
+    workdir: Path, variables: PyTree, step: int | str, *, averaged: bool
 ) -> tuple[int, PyTree]:
     """Reads the generator that colours, and nothing else, from a run's checkpoints.
 
@@ -179,6 +179,7 @@ def restore_generator(
         workdir: the run's.
         variables: the collections "params" and "batch_stats", as shapes and dtypes.
         step: which checkpoint, see `find`.
+        averaged: whether the run keeps the generator's moving average, which colours then.
 
     Returns:
         The step and the variables.
@@ -188,7 +189,8 @@ def restore_generator(
     """
     step = find(workdir, step)
     folder = workdir.absolute() / "checkpoints" / str(step)
-    wanted = {"ema": variables}
+    name = "ema" if averaged else "generator"
+    wanted = {name: variables}
     with _readable(folder), ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
         restored = checkpointer.restore(
             folder / "state",
@@ -198,7 +200,7 @@ def restore_generator(
                 partial_restore=True,
             ),
         )
-    return step, restored["ema"]
+    return step, restored[name]
 
 
 @contextlib.contextmanager

@@ -55,6 +55,7 @@ class Colorizer:
         config = config_lib.load(self._workdir / "config.json")
         generator = Generator(**config.generator)
         self.image_size = config.image_size
+        self._averaged = config.optimizer.ema_decay > 0
         picture = jax.ShapeDtypeStruct((1, self.image_size, self.image_size, 3), np.float32)
         self._shapes: PyTree = jax.eval_shape(
             lambda key, sketch: generator.init(key, sketch, train=False), jax.random.key(0), picture
@@ -71,7 +72,9 @@ class Colorizer:
         Raises:
             UserError: there is no such checkpoint.
         """
-        self.step, variables = checkpoint.restore_generator(self._workdir, self._shapes, step)
+        self.step, variables = checkpoint.restore_generator(
+            self._workdir, self._shapes, step, averaged=self._averaged
+        )
         self._variables = jax.device_put(variables)
 
     def __call__(self, sketches: Sequence[Image.Image]) -> list[Image.Image]:

@@ -91,14 +91,12 @@ def train_batches(
         An iterator over dictionaries of "sketch" and "color", each
         (local devices, pairs a device, height, width, 3), one device's share on each device.
     """
-    devices = jax.local_devices()
+    num_devices = len(jax.local_devices())
     whole_batches = steps_per_epoch(source, batch_size) * batch_size
-    mesh = jax.sharding.Mesh(np.array(devices), ("batch",))
-    sharding = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("batch"))
 
     def split_over_devices(pairs: Pairs) -> dict[str, np.ndarray]:
         return {
-            key: value.reshape(len(devices), -1, *value.shape[1:]) for key, value in pairs.items()
+            key: value.reshape(num_devices, -1, *value.shape[1:]) for key, value in pairs.items()
         }
 
     batches = (
@@ -115,9 +113,15 @@ def train_batches(
     )
     return iter(
         grain.experimental.device_put(
-            batches, sharding, cpu_buffer_size=1, device_buffer_size=_DEVICE_BATCHES
+            batches, batch_sharding(), cpu_buffer_size=1, device_buffer_size=_DEVICE_BATCHES
         )
     )
+
+
+def batch_sharding() -> jax.sharding.NamedSharding:
+    """Returns how batches lie: one device's share, of the leading axis, on each of this process."""
+    mesh = jax.sharding.Mesh(np.array(jax.local_devices()), ("batch",))
+    return jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("batch"))
 
 
 def read_pairs(source: Any, indices: Sequence[int]) -> Pairs:

@@ -13,7 +13,10 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX, _ARENA_MAX = -1, -2, -4, -8
 
 
 def prepare() -> None:
-    """Keeps memory for the next step, and compiled programs for the next run."""
+    """Keeps memory for the next step, and compiled programs for the next run.
+
+    To be called before anything computes.
+    """
     keep_memory()
     keep_compiled()
 
@@ -32,12 +35,20 @@ def keep_memory() -> None:
     accelerated = any(importlib.util.find_spec(name) for name in ("jax_plugins", "libtpu"))
     if accelerated or platform.libc_ver()[0] != "glibc":
         return
+    # Else a step may ask for its block when the one before has not quite given up its own.
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
     mallopt = ctypes.CDLL(None).mallopt
     mallopt(_ARENA_MAX, 1)
     mallopt(_MMAP_MAX, 0)
     # -1 is the largest size there is: never.
     mallopt(_TRIM_THRESHOLD, -1)
     mallopt(_TOP_PAD, 2**26)
+
+
+def give_back() -> None:
+    """Gives the system what `keep_memory` kept and nothing uses; the next step asks for it anew."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def keep_compiled() -> None:

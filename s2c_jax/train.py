@@ -4,6 +4,7 @@ import contextlib
 import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ import numpy as np
 import optax
 from jaxtyping import Array
 
-from s2c_jax import checkpoint, input_pipeline
+from s2c_jax import checkpoint, input_pipeline, runtime
 from s2c_jax import config as config_lib
 from s2c_jax.errors import UserError
 from s2c_jax.inference import make_generate
@@ -49,21 +50,20 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
     claim_workdir(config, workdir)
 
     generator, discriminator, optimizer = make_networks(config)
-    state = initial_state(config)
-    train_step = pmap_train_step(
-        make_train_step(
-            generator,
-            discriminator,
-            optimizer,
-            key=_keys(config.seed)[1],
-            weights=LossWeights(**{name: config.loss[name] for name in LossWeights._fields}),
-            pooling=config.discriminator.pooling,
-            discriminator_period=config.discriminator.update_every,
-            ema_decay=config.optimizer.ema_decay,
-            augmentation=Augmentation(**config.augmentation),
-            vgg=vgg,
-        )
+    step_of_a_device = make_train_step(
+        generator,
+        discriminator,
+        optimizer,
+        key=_keys(config.seed)[1],
+        weights=LossWeights(**{name: config.loss[name] for name in LossWeights._fields}),
+        pooling=config.discriminator.pooling,
+        discriminator_period=config.discriminator.update_every,
+        ema_decay=config.optimizer.ema_decay,
+        augmentation=Augmentation(**config.augmentation),
+        vgg=vgg,
     )
+    train_step = compile_step(pmap_train_step(step_of_a_device), config)
+    state = initial_state(config)
     # Pictures are coloured in float32, as they are by whoever loads the checkpoint.
     generate = make_generate(Generator(**config.generator))
     batches = input_pipeline.train_batches(
@@ -99,7 +99,7 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
                 )
                 if saved or (rest == 0 and epoch % config.validation.every_epochs == 0):
                     metrics = score(
-                        functools.partial(generate, state.ema),
+                        functools.partial(generate, state.colorizer),
                         validation_source,
                         config.validation.num_pairs,
                     ).metrics
@@ -107,9 +107,11 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
                     report.epoch(epoch, metrics)
                     report.pictures(epoch, {
                         "sketch": samples["sketch"],
-                        "coloured": generate(state.ema, samples["sketch"]),
+                        "coloured": generate(state.colorizer, samples["sketch"]),
                         "truth": samples["color"],
                     })  # fmt: skip
+                    # Between epochs there are blocks of other sizes, which leave holes.
+                    runtime.give_back()
                 if saved:
                     checkpoint.save(manager, state, batches, len(train_source), metrics)
 
@@ -118,7 +120,9 @@ def make_networks(
     config: ml_collections.ConfigDict,
 ) -> tuple[Generator, Discriminator, optax.GradientTransformation]:
     """Returns generator, discriminator and the optimiser of both, as the settings have them."""
-    optimizer = optax.adam(
+    # Injected, beta1 is no constant of the program. XLA would take 1/2 out of the sum of the first
+    # moments and the gradients, compute that twice, and copy all moments for it.
+    optimizer = optax.inject_hyperparams(optax.adam, static_args=("eps", "eps_root"))(
         config.optimizer.learning_rate, config.optimizer.beta1, config.optimizer.beta2
     )
     dtype = jnp.dtype(config.precision)
@@ -126,20 +130,49 @@ def make_networks(
     return generator, Discriminator(config.discriminator.channels, dtype), optimizer
 
 
+def compile_step(train_step: Any, config: ml_collections.ConfigDict) -> jax.stages.Compiled:
+    """Compiles the step for `initial_state` and the batches of `input_pipeline.train_batches`.
+
+    On CPU the compiler takes as much memory as training does. Before there is a state, they do not
+    take it together.
+
+    Args:
+        train_step: from `pmap_train_step`.
+        config: the run's settings.
+
+    Returns:
+        The compiled step, which takes nothing else than that.
+    """
+    size = config.image_size
+    shape = (jax.local_device_count(), config.batch_size // jax.device_count(), size, size, 3)
+    pictures = jax.ShapeDtypeStruct(shape, np.uint8, sharding=input_pipeline.batch_sharding())
+    state = jax.eval_shape(_create(config), _keys(config.seed)[0])
+    batch = {"sketch": pictures, "color": pictures}
+    compiled: jax.stages.Compiled = train_step.lower(state, batch).compile()
+    runtime.give_back()
+    return compiled
+
+
 def initial_state(config: ml_collections.ConfigDict) -> TrainState:
     """Returns the state at step 0, replicated over the devices."""
+    # It runs once, and on CPU compilation is most of its time: a third of it is enough.
+    quickly = {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else None
+    create = jax.jit(_create(config), out_shardings=_replicated(), compiler_options=quickly)
+    state: TrainState = create(_keys(config.seed)[0])
+    runtime.give_back()
+    return state
+
+
+def _create(config: ml_collections.ConfigDict) -> Callable[[Array], TrainState]:
     generator, discriminator, optimizer = make_networks(config)
-    create: Callable[[Array], TrainState] = functools.partial(
+    return functools.partial(
         create_train_state,
         generator=generator,
         discriminator=discriminator,
         optimizer=optimizer,
         image_size=config.image_size,
+        averaged=config.optimizer.ema_decay > 0,
     )
-    # It runs once, and on CPU nearly all of its time is compilation: a fifth of it is enough.
-    quickly = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
-    jitted = jax.jit(create, out_shardings=_replicated(), compiler_options=quickly)
-    return jitted(_keys(config.seed)[0])
 
 
 def _keys(seed: int) -> tuple[Array, Array]:

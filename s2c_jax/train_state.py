@@ -34,20 +34,24 @@ class NetworkState:
 
 @flax.struct.dataclass
 class TrainState:
-    """Both networks, the generator that colours, and the number of steps taken.
+    """Both networks, the generator's moving average, and the number of steps taken.
 
     Attributes:
         step: an int32 scalar, the number of batches seen.
         generator: the generator's state.
         discriminator: the discriminator's state.
-        ema: the variables of the generator that colours: an exponential moving average of the
-            trained one's.
+        ema: an exponential moving average of the generator's variables, or None.
     """
 
     step: PyTree
     generator: NetworkState
     discriminator: NetworkState
     ema: PyTree
+
+    @property
+    def colorizer(self) -> PyTree:
+        """The variables of the generator that colours: the average, or the trained one's."""
+        return self.generator.variables if self.ema is None else self.ema
 
 
 def create_train_state(
@@ -56,6 +60,7 @@ def create_train_state(
     discriminator: Discriminator,
     optimizer: optax.GradientTransformation,
     image_size: int,
+    averaged: bool,
 ) -> TrainState:
     """Initialises both networks.
 
@@ -65,6 +70,7 @@ def create_train_state(
         discriminator: the discriminator.
         optimizer: the optimiser of both networks.
         image_size: the pictures' side in pixels.
+        averaged: whether the state has the generator's moving average.
 
     Returns:
         The state at step 0.
@@ -87,5 +93,5 @@ def create_train_state(
             discriminator.init(discriminator_key, picture, picture, train=False)
         ),
         # Of its own memory: the step is given all of the state's.
-        ema=jax.tree.map(jnp.copy, generator_state.variables),
+        ema=jax.tree.map(jnp.copy, generator_state.variables) if averaged else None,
     )

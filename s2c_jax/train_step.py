@@ -1,7 +1,9 @@
 """One training step: the discriminator, then the generator through the updated discriminator."""
 
+import dataclasses
+import functools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -68,14 +70,16 @@ def make_train_step(
         pooling: how the discriminator's map becomes probabilities.
         discriminator_period: the discriminator is updated on the last of every this many batches;
             with 2 it is left alone on even batches (0-based) and updated on odd ones.
-        ema_decay: of the moving average of the generator's variables; 0 is no average. It starts
-            small, so that the first steps are soon forgotten.
+        ema_decay: of the moving average of the generator's variables, where the state has one. It
+            starts small, so that the first steps are soon forgotten.
         augmentation: what happens to the pictures first.
         vgg: the network of the feature-level loss, needed if `weights.feature` is not 0.
 
     Returns:
         A function from a state and this device's share of the batch (keys "sketch" and "color") to
-        the new state and the metrics, both equal on all devices.
+        the new state and the metrics, both equal on all devices. A network whose gradient is not
+        finite keeps its parameters and statistics (for Adam's moments the gradient is zero), and is
+        counted in the metric "skipped_updates".
     """
 
     def discriminator_loss(
@@ -115,11 +119,23 @@ def make_train_step(
         total = sum(getattr(weights, name) * part for name, part in parts.items())
         return jnp.asarray(total), parts
 
-    def update(network: NetworkState, grads: PyTree, batch_stats: PyTree) -> NetworkState:
+    def update(
+        network: NetworkState, grads: PyTree, batch_stats: PyTree
+    ) -> tuple[NetworkState, Array]:
         if jax.lax.axis_size("batch") > 1:  # XLA would copy them even for one device.
             grads = jax.lax.pmean(grads, "batch")
+        # No update starts before all gradients are there. XLA needs that too, to know that nothing
+        # reads the old parameters any more, and that their memory can take the new ones.
+        finite = jnp.isfinite(optax.global_norm(grads))
+        grads = jax.tree.map(lambda grad: jnp.where(finite, grad, 0.0), grads)
         updates, opt_state = optimizer.update(grads, network.opt_state, network.params)
-        return NetworkState(optax.apply_updates(network.params, updates), batch_stats, opt_state)
+        params = jax.tree.map(
+            lambda param, step: jnp.where(finite, param + step, param), network.params, updates
+        )
+        batch_stats = jax.tree.map(
+            functools.partial(jnp.where, finite), batch_stats, network.batch_stats
+        )
+        return NetworkState(params, batch_stats, opt_state), 1.0 - finite
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         sketch, color = normalize(batch["sketch"]), normalize(batch["color"])
@@ -141,19 +157,20 @@ def make_train_step(
             generate, state.generator.params, has_aux=True
         )
 
-        def updated(network: NetworkState) -> tuple[NetworkState, Array, Metrics]:
+        def updated(network: NetworkState) -> tuple[NetworkState, Array, Metrics, Array]:
             (loss, (batch_stats, parts)), grads = jax.value_and_grad(
                 discriminator_loss, has_aux=True
             )(network.params, network.batch_stats, sketch, color, fake)
-            return update(network, grads, batch_stats), loss, parts
+            new, skipped = update(network, grads, batch_stats)
+            return new, loss, parts, skipped
 
-        def left_alone(network: NetworkState) -> tuple[NetworkState, Array, Metrics]:
+        def left_alone(network: NetworkState) -> tuple[NetworkState, Array, Metrics, Array]:
             loss, (_, parts) = discriminator_loss(
                 network.params, network.batch_stats, sketch, color, fake
             )
-            return network, loss, parts
+            return network, loss, parts, jnp.zeros(())
 
-        new_discriminator, loss_d, parts_d = jax.lax.cond(
+        new_discriminator, loss_d, parts_d, skipped_d = jax.lax.cond(
             state.step % discriminator_period == discriminator_period - 1,
             updated,
             left_alone,
@@ -163,15 +180,19 @@ def make_train_step(
             fake, new_discriminator, sketch, color
         )
         (grads,) = generator_gradient(fake_grads)
-        new_generator = update(state.generator, grads, generator_stats)
-        decay = jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
+        new_generator, skipped_g = update(state.generator, grads, generator_stats)
         new_state = TrainState(
             step=state.step + 1,
             generator=new_generator,
             discriminator=new_discriminator,
-            ema=optax.incremental_update(new_generator.variables, state.ema, 1 - decay),
+            ema=None,
         )
+        if state.ema is not None:
+            decay = jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
+            average = optax.incremental_update(new_generator.variables, state.ema, 1 - decay)
+            new_state = dataclasses.replace(new_state, ema=average)
         metrics = {"discriminator_loss": loss_d, "generator_loss": loss_g}
+        metrics["skipped_updates"] = skipped_d + skipped_g
         metrics |= {f"discriminator_loss/{name}": part for name, part in parts_d.items()}
         metrics |= {f"generator_loss/{name}": part for name, part in parts_g.items()}
         return new_state, jax.lax.pmean(metrics, "batch")
@@ -182,7 +203,7 @@ def make_train_step(
 def pmap_train_step(
     train_step: Callable[[TrainState, Batch], tuple[TrainState, Metrics]],
     devices: Sequence[jax.Device] | None = None,
-) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
+) -> Any:
     """Maps a step over devices.
 
     Args:
@@ -190,8 +211,8 @@ def pmap_train_step(
         devices: None is all of them.
 
     Returns:
-        A compiled function of a state, which is replicated and donated, and a batch whose arrays
-        have a leading axis of devices.
+        A function of a state, which is replicated and donated, and a batch whose arrays have a
+        leading axis of devices; compiled when it is called, or before by its `lower`.
     """
     return jax.pmap(
         train_step,

@@ -49,7 +49,7 @@ def test_the_checkpoints_generator_is_what_colours(workdir, colorizer):
     shapes = jax.eval_shape(
         lambda: generator.init(jax.random.key(0), jnp.zeros((1, 64, 64, 3)), train=False)
     )
-    _, variables = checkpoint.restore_generator(workdir, shapes)
+    _, variables = checkpoint.restore_generator(workdir, shapes, "last", averaged=True)
     square = sketch(64, 64)
     variables = jax.tree.map(jnp.asarray, variables)
     x = jnp.asarray(square, jnp.float32)[None] / 127.5 - 1

@@ -63,14 +63,15 @@ def test_training_goes_on_from_it(tmp_path, keras_config):
     np.testing.assert_allclose(
         generator.batch_stats["decoder_norm_0"]["var"] + 1e-5, variance + 1e-3, rtol=1e-6
     )
-    assert_trees_equal(restored.ema, generator.variables)
+    assert_trees_equal(restored.colorizer, generator.variables)
     assert_trees_equal(restored.discriminator, state.discriminator)
 
     train_and_evaluate(keras_config, workdir)
     last = checkpoint.steps(workdir)[-1]
     assert last > 0
-    shapes = jax.eval_shape(lambda: state.ema)
-    _, trained = checkpoint.restore_generator(workdir, shapes)
+    shapes = jax.eval_shape(lambda: state.colorizer)
+    averaged = keras_config.optimizer.ema_decay > 0
+    _, trained = checkpoint.restore_generator(workdir, shapes, "last", averaged=averaged)
     moved = np.abs(trained["params"]["decoder_0"]["kernel"] - kernel).max()
     assert 0 < moved < 2 * last * keras_config.optimizer.learning_rate
 

@@ -33,8 +33,11 @@ def make_batch(devices=1):
     return {"sketch": pictures[0].reshape(shape), "color": pictures[1].reshape(shape)}
 
 
-def new_state(seed=0):
-    return create_train_state(jax.random.key(seed), GENERATOR, DISCRIMINATOR, ADAM, SIZE)
+def new_state(
+    seed=0, *, generator=GENERATOR, discriminator=DISCRIMINATOR, optimizer=ADAM, averaged=False
+):
+    key = jax.random.key(seed)
+    return create_train_state(key, generator, discriminator, optimizer, SIZE, averaged)
 
 
 def compiled(
@@ -89,7 +92,7 @@ def test_generator_is_updated_through_the_updated_discriminator():
 
     With plain gradient descent a parameter's change is its gradient, so that a small one counts.
     """
-    before = create_train_state(jax.random.key(0), GENERATOR, DISCRIMINATOR, DESCENT, SIZE)
+    before = new_state(optimizer=DESCENT)
     before = before.replace(step=jnp.ones((), jnp.int32))
     sketch, color = (normalize(jnp.asarray(make_batch()[key][0])) for key in ("sketch", "color"))
 
@@ -148,8 +151,8 @@ def test_one_generator_forward_serves_both_updates():
 
 @pytest.mark.parametrize("ema_decay", [0.0, 0.5])
 def test_the_generator_that_colours_is_a_moving_average_of_the_trained_one(ema_decay):
-    step, state = compiled(ema_decay=ema_decay), new_state()
-    average = jax.device_get(state.ema)
+    step, state = compiled(ema_decay=ema_decay), new_state(averaged=ema_decay > 0)
+    average = jax.device_get(state.colorizer)
     for i in range(12):
         state, _ = step(state, make_batch())
         decay = min(ema_decay, (1 + i) / (10 + i))
@@ -158,7 +161,21 @@ def test_the_generator_that_colours_is_a_moving_average_of_the_trained_one(ema_d
             average,
             state.generator.variables,
         )
-    assert_trees_equal(state.ema, average, rtol=1e-5, atol=1e-6)
+    assert_trees_equal(state.colorizer, average, rtol=1e-5, atol=1e-6)
+
+
+def test_a_gradient_that_is_not_finite_moves_nothing_and_is_counted():
+    # Only the pixel loss is too large for float32: the discriminator's gradient is sound.
+    step = compiled(weights=WEIGHTS._replace(pixel=3e38), discriminator_period=1)
+    state = new_state()
+    before = jax.device_get(state)
+    state, metrics = step(state, make_batch())
+    assert metrics["skipped_updates"] == 1
+    assert_trees_equal(state.generator.variables, before.generator.variables)
+    moments = jax.tree.leaves(state.generator.opt_state)
+    assert all(np.isfinite(leaf).all() for leaf in moments)
+    kernels = (each.discriminator.params["patch"]["kernel"] for each in (before, state))
+    assert not np.array_equal(*kernels)
 
 
 def test_total_is_the_weighted_sum_of_the_parts(step):
@@ -177,7 +194,7 @@ def test_eight_devices_train_like_one():
     states = {}
     for devices in (1, 8):
         step = compiled(devices, optimizer=DESCENT, augmentation=augmentation)
-        state = create_train_state(jax.random.key(0), GENERATOR, DISCRIMINATOR, DESCENT, SIZE)
+        state = new_state(optimizer=DESCENT)
         for _ in range(4):
             state, _ = step(state, make_batch(devices))
         states[devices] = jax.device_get(state)
@@ -204,7 +221,7 @@ def test_training_lowers_the_pixel_loss(step):
 
 def test_the_other_settings_together_train_to_finite_parameters():
     generator = Generator((4, 8, 8), 0.5, 3, upsampling="resize")
-    state = create_train_state(jax.random.key(0), generator, DISCRIMINATOR, ADAM, SIZE)
+    state = new_state(generator=generator, averaged=True)
     state, metrics = run(
         compiled(
             generator=generator,
@@ -248,7 +265,7 @@ def test_bfloat16_is_as_close_to_float32_as_two_seeds_are():
         generator = Generator((8, 16, 16), 0.0, 3, upsampling="resize", dtype=dtype)
         discriminator = Discriminator((8, 16), dtype)
         step = compiled(generator=generator, discriminator=discriminator)
-        state = create_train_state(jax.random.key(seed), generator, discriminator, ADAM, SIZE)
+        state = new_state(seed, generator=generator, discriminator=discriminator)
         pixel_losses = []
         for number in range(200):
             sketch, color = drawings((2, number), BATCH)

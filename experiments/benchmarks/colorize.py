@@ -42,9 +42,9 @@ def make_run(workdir: Path, size: int) -> None:
     config.image_size = size
     workdir.mkdir()
     config_lib.save(config, workdir / "config.json")
-    variables = jax.device_get(train.initial_state(config).ema)
+    variables = jax.device_get(train.initial_state(config).generator.variables)
     with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
-        checkpointer.save(workdir / "checkpoints" / "1" / "state", {"ema": variables})
+        checkpointer.save(workdir / "checkpoints" / "1" / "state", {"generator": variables})
 
 
 def make_sketches(folder: Path, count: int, size: int) -> None:

@@ -26,12 +26,14 @@ class Work(NamedTuple):
         infer: starts to colour a batch, and returns something to wait for.
         wait: returns when it, and all that was started before, is done.
         device_memory: the device's peak in bytes; None is the process's own, on a CPU.
+        compile_seconds: how long compilation took that is done already.
     """
 
     train: Callable[[], Any]
     infer: Callable[[], Any]
     wait: Callable[[Any], None]
     device_memory: Callable[[], int] | None = None
+    compile_seconds: float = 0.0
 
 
 def arguments(description: str) -> argparse.Namespace:
@@ -60,7 +62,7 @@ def report(name: str, device: str, options: argparse.Namespace, work: Work) -> N
     seconds = _median_seconds(work.train, work.wait, options)
     line["train_images_per_second"] = round(options.batch / seconds, 3)
     line["first_step_seconds"] = round(done - START, 2)
-    line["compile_seconds"] = round(max(0.0, done - begun - seconds), 2)
+    line["compile_seconds"] = round(work.compile_seconds + max(0.0, done - begun - seconds), 2)
     if work.device_memory:
         peak = work.device_memory()
     else:

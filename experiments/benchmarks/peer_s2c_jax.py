@@ -1,16 +1,15 @@
 """Times the training step and inference of this package. See README.md for the work."""
 
+import time
+
 from experiments.benchmarks import measure
 
 # Before JAX: importing is part of the time to the first step.
 import jax  # isort: skip
 import numpy as np
-import optax
 
-from s2c_jax import runtime
-from s2c_jax.models.discriminator import Discriminator
-from s2c_jax.models.generator import Generator
-from s2c_jax.train_state import create_train_state
+from configs import sketch2color
+from s2c_jax import input_pipeline, runtime, train
 from s2c_jax.train_step import LossWeights, make_train_step, pmap_train_step
 
 
@@ -18,46 +17,46 @@ def main() -> None:
     """Times it."""
     options = measure.arguments(__doc__)
     runtime.keep_memory()  # As all commands do.
-    dtype = options.precision
-    generator = Generator(
-        measure.GENERATOR, dropout_rate=0.5, dropout_layers=3, upsampling="transposed", dtype=dtype
-    )
-    discriminator = Discriminator(measure.DISCRIMINATOR, dtype=dtype)
-    optimizer = optax.adam(2e-4, 0.5)
-    key = jax.random.key(0)
-    create = jax.jit(
-        lambda key: create_train_state(key, generator, discriminator, optimizer, options.size)
-    )
-    state = create(key)
+    config = sketch2color.get_config()
+    config.image_size, config.batch_size = options.size, options.batch
+    config.precision = options.precision
+    config.generator.channels = measure.GENERATOR
+    config.discriminator.channels = measure.DISCRIMINATOR
+    generator, discriminator, optimizer = train.make_networks(config)
     step = pmap_train_step(
         make_train_step(
             generator,
             discriminator,
             optimizer,
-            key=key,
+            key=jax.random.key(0),
             weights=LossWeights(1.0, 100.0, 0.0, 1e-4, real_label=0.9),
             discriminator_period=1,
-        ),
-        devices=jax.devices()[:1],
+        )
     )
+    begun = time.perf_counter()
+    compiled = train.compile_step(step, config)
+    compile_seconds = time.perf_counter() - begun
+    state = train.initial_state(config)
     colorize = jax.jit(lambda variables, x: generator.apply(variables, x, train=False))
     shape = (options.batch, options.size, options.size, 3)
     pictures = np.random.default_rng(0).integers(0, 256, (2, 1, *shape), np.uint8)
-    batch = dict(zip(("sketch", "color"), map(jax.device_put, pictures), strict=True))
-    sketch = jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
+    batch = dict(zip(("sketch", "color"), pictures, strict=True))
+    batch = jax.device_put(batch, input_pipeline.batch_sharding())
+    sketch = jax.random.uniform(jax.random.key(0), shape, minval=-1.0, maxval=1.0)
 
-    def train() -> object:
+    def take_step() -> object:
         nonlocal state
-        state, metrics = step(state, batch)
+        state, metrics = compiled(state, batch)
         return metrics
 
     device = jax.devices()[0]
     on_cpu = device.platform == "cpu"
     work = measure.Work(
-        train,
-        infer=lambda: colorize(state.generator.variables, sketch),
+        take_step,
+        infer=lambda: colorize(state.colorizer, sketch),
         wait=jax.block_until_ready,
         device_memory=None if on_cpu else lambda: device.memory_stats()["peak_bytes_in_use"],
+        compile_seconds=compile_seconds,
     )
     measure.report(f"s2c_jax (JAX {jax.__version__})", device.device_kind, options, work)
 
