@@ -68,6 +68,7 @@ def test_tensorboard_has_the_epochs_means(finished):
         "generator_loss/adversarial",
         "generator_loss/pixel",
         "generator_loss/total_variation",
+        "skipped_updates",
         "speed/images_per_second",
         "speed/data_wait_share",
     }
