@@ -77,9 +77,9 @@ def make_train_step(
 
     Returns:
         A function from a state and this device's share of the batch (keys "sketch" and "color") to
-        the new state and the metrics, both equal on all devices. A network whose gradient is not
-        finite keeps its parameters and statistics (for Adam's moments the gradient is zero), and is
-        counted in the metric "skipped_updates".
+        the new state and the metrics, both equal on all devices. A network whose gradient has no
+        finite norm keeps its parameters and statistics (for Adam's moments the gradient is zero),
+        and is counted in the metric "skipped_updates".
     """
 
     def discriminator_loss(
