@@ -133,12 +133,13 @@ def find_jobs(sketches: Iterable[Path], output: Path) -> list[Job | UserError]:
             target = output if single else output / given.with_suffix(".png").name
             jobs.append(Job(given, target) if given.exists() else UserError(f"{given}: not there"))
             continue
+        folder, target = given.resolve(), output.resolve()
         found = [
             Job(path, output / path.relative_to(given).with_suffix(".png"))
             for path in sorted(given.rglob("*"))
             if path.suffix.lower() in images.SUFFIXES
             and not path.is_dir()
-            and (output == given or not path.is_relative_to(output))
+            and (folder == target or not (folder / path.relative_to(given)).is_relative_to(target))
         ]
         jobs += found or [UserError(f"{given}: holds no {', '.join(images.SUFFIXES)} files")]
 
@@ -149,10 +150,10 @@ def find_jobs(sketches: Iterable[Path], output: Path) -> list[Job | UserError]:
             continue
         if job.output.resolve() in inputs:
             jobs[i] = UserError(f"{job.sketch}: its output {job.output} is a sketch")
-        elif job.output in taken:
-            jobs[i] = UserError(f"{job.sketch}: its output is that of {taken[job.output]}")
+        elif (place := job.output.resolve()) in taken:
+            jobs[i] = UserError(f"{job.sketch}: its output is that of {taken[place]}")
         else:
-            taken[job.output] = job.sketch
+            taken[place] = job.sketch
     return jobs
 
 
@@ -196,12 +197,14 @@ def colorize_files(
     def read(job: Job | UserError) -> Sketch | UserError:
         if isinstance(job, UserError):
             return job
-        if job.output.exists() and not overwrite:
-            return UserError(f"{job.output}: exists already; --overwrite replaces it")
         try:
+            if job.output.exists() and not overwrite:
+                return UserError(f"{job.output}: exists already; --overwrite replaces it")
             sketch = images.to_rgb(images.read(job.sketch))
         except UserError as error:
             return error
+        except OSError as error:
+            return UserError(f"{job.output}: cannot be reached ({error.strerror or error})")
         return Sketch(job, sketch.size, np.asarray(images.fit_square(sketch, colorizer.image_size)))
 
     def write(colored: tuple[Sketch, np.ndarray]) -> Path | UserError:

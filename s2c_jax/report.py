@@ -14,6 +14,7 @@ import tqdm
 from jaxtyping import Array, Float, UInt8
 
 from s2c_jax import images
+from s2c_jax.errors import UserError
 
 # Steps that may be queued on the devices: enough to keep them busy, few enough that neither memory
 # nor the progress shown runs ahead.
@@ -93,14 +94,26 @@ class Report:
         Args:
             step: how many steps are done with this one.
             losses: scalars by name, on the devices; they are fetched a few steps later.
+
+        Raises:
+            UserError: an update of a step that is fetched now was skipped.
         """
         self._in_flight.append((step, losses))
         self._fetch(_STEPS_IN_FLIGHT)
 
     def _fetch(self, leave: int) -> None:
         while len(self._in_flight) > leave:
-            self._step, losses = self._in_flight.popleft()
-            for name, value in jax.device_get(losses).items():
+            step, losses = self._in_flight.popleft()
+            losses = dict(jax.device_get(losses))
+            if losses.pop("skipped_updates"):
+                raise UserError(
+                    f"step {step}: the gradient is not finite (D {losses['discriminator_loss']:g}, "
+                    f"G {losses['generator_loss']:g}). The checkpoints in {self._workdir} are "
+                    "sound; see in its tensorboard/ what grew, and lower that loss's weight or "
+                    "config.optimizer.learning_rate"
+                )
+            self._step = step
+            for name, value in losses.items():
                 self._sums[name] += float(value)
             self._step_time = time.perf_counter()
             self._bar.update()

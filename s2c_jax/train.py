@@ -34,7 +34,8 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
         workdir: where everything of the run is: config.json, checkpoints/, samples/, tensorboard/.
 
     Raises:
-        UserError: a setting, the data or the workdir is wrong; nothing in it has been changed.
+        UserError: a setting, the data or the workdir is wrong; nothing in it has been changed. Or a
+            step's gradient was not finite; the checkpoints before it stay.
     """
     config_lib.validate(config, jax.device_count())
     train_source, validation_source = (
@@ -110,10 +111,11 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
                         "coloured": generate(state.colorizer, samples["sketch"]),
                         "truth": samples["color"],
                     })  # fmt: skip
-                    # Between epochs there are blocks of other sizes, which leave holes.
-                    runtime.give_back()
                 if saved:
                     checkpoint.save(manager, state, batches, len(train_source), metrics)
+                if rest == 0:
+                    # Between epochs there are blocks of other sizes, which leave holes.
+                    runtime.give_back()
 
 
 def make_networks(

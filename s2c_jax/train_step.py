@@ -1,6 +1,5 @@
 """One training step: the discriminator, then the generator through the updated discriminator."""
 
-import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -70,8 +69,8 @@ def make_train_step(
         pooling: how the discriminator's map becomes probabilities.
         discriminator_period: the discriminator is updated on the last of every this many batches;
             with 2 it is left alone on even batches (0-based) and updated on odd ones.
-        ema_decay: of the moving average of the generator's variables, where the state has one. It
-            starts small, so that the first steps are soon forgotten.
+        ema_decay: of the moving average of the generator's variables; 0 is no average, and the
+            state has none. It starts small, so that the first steps are soon forgotten.
         augmentation: what happens to the pictures first.
         vgg: the network of the feature-level loss, needed if `weights.feature` is not 0.
 
@@ -126,7 +125,7 @@ def make_train_step(
             grads = jax.lax.pmean(grads, "batch")
         # No update starts before all gradients are there. XLA needs that too, to know that nothing
         # reads the old parameters any more, and that their memory can take the new ones.
-        finite = jnp.isfinite(optax.global_norm(grads))
+        finite = jnp.isfinite(optax.tree.norm(grads))
         grads = jax.tree.map(lambda grad: jnp.where(finite, grad, 0.0), grads)
         updates, opt_state = optimizer.update(grads, network.opt_state, network.params)
         params = jax.tree.map(
@@ -138,6 +137,7 @@ def make_train_step(
         return NetworkState(params, batch_stats, opt_state), 1.0 - finite
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        assert (state.ema is not None) == (ema_decay > 0), "an average needs a decay"
         sketch, color = normalize(batch["sketch"]), normalize(batch["color"])
         augment_key, dropout_key = jax.random.split(jax.random.fold_in(key, state.step))
         device, devices = jax.lax.axis_index("batch"), jax.lax.axis_size("batch")
@@ -181,16 +181,16 @@ def make_train_step(
         )
         (grads,) = generator_gradient(fake_grads)
         new_generator, skipped_g = update(state.generator, grads, generator_stats)
+        ema = None
+        if state.ema is not None:
+            decay = jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
+            ema = optax.incremental_update(new_generator.variables, state.ema, 1 - decay)
         new_state = TrainState(
             step=state.step + 1,
             generator=new_generator,
             discriminator=new_discriminator,
-            ema=None,
+            ema=ema,
         )
-        if state.ema is not None:
-            decay = jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
-            average = optax.incremental_update(new_generator.variables, state.ema, 1 - decay)
-            new_state = dataclasses.replace(new_state, ema=average)
         metrics = {"discriminator_loss": loss_d, "generator_loss": loss_g}
         metrics["skipped_updates"] = skipped_d + skipped_g
         metrics |= {f"discriminator_loss/{name}": part for name, part in parts_d.items()}

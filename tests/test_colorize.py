@@ -168,10 +168,13 @@ def test_no_sketch_is_written_over(workdir, tmp_path, capsys):
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_outputs_inside_the_input_folder_are_not_coloured_again(workdir, tmp_path, capsys):
+def test_outputs_inside_the_input_folder_are_not_coloured_again(
+    workdir, tmp_path, capsys, monkeypatch
+):
     sketch().save(tmp_path / "one.png")
-    command = ["--workdir", workdir, tmp_path, "--output", tmp_path / "colored", "--overwrite"]
-    for _ in range(2):
+    monkeypatch.chdir(tmp_path)
+    for folder in (tmp_path, ".", tmp_path):
+        command = ["--workdir", workdir, folder, "--output", "colored", "--overwrite"]
         code, output = run(command, capsys)
         assert code == 0
         assert "1 coloured" in output.out

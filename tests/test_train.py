@@ -68,7 +68,6 @@ def test_tensorboard_has_the_epochs_means(finished):
         "generator_loss/adversarial",
         "generator_loss/pixel",
         "generator_loss/total_variation",
-        "skipped_updates",
         "speed/images_per_second",
         "speed/data_wait_share",
     }
@@ -227,6 +226,13 @@ def test_checkpoint_holds_the_whole_state(finished, module_config, steps_per_epo
     for network in ("generator", "discriminator"):
         assert set(state[network]) == {"params", "batch_stats", "opt_state"}
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state[network]))
+
+
+def test_training_stops_at_the_step_whose_gradient_is_not_finite(small_config, tmp_path):
+    small_config.loss.pixel = 3e38
+    with pytest.raises(UserError, match="step 1: the gradient is not finite"):
+        train_lib.train_and_evaluate(small_config, tmp_path)
+    assert checkpoint.steps(tmp_path) == []
 
 
 def test_the_feature_loss_trains_and_leaves_nothing_in_the_checkpoint(

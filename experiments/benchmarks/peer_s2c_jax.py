@@ -1,5 +1,6 @@
 """Times the training step and inference of this package. See README.md for the work."""
 
+import sys
 import time
 
 from experiments.benchmarks import measure
@@ -17,6 +18,8 @@ def main() -> None:
     """Times it."""
     options = measure.arguments(__doc__)
     runtime.keep_memory()  # As all commands do.
+    if jax.device_count() > 1:
+        sys.exit("one device is compared: hide the others, as by CUDA_VISIBLE_DEVICES=0")
     config = sketch2color.get_config()
     config.image_size, config.batch_size = options.size, options.batch
     config.precision = options.precision

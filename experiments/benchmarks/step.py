@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 PEERS = ("s2c_jax", "pytorch", "tensorflow")
 NEEDS = {"s2c_jax": "jax", "pytorch": "torch", "tensorflow": "tensorflow"}
 
-# What `runtime.keep_memory` does for this package, for the others; and in large pages.
+# The most of what `runtime.keep_memory` does for this package, for the others; and large pages.
 KEEP_MEMORY = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     "MALLOC_ARENA_MAX": "1",

@@ -8,9 +8,10 @@ instead of m r:
 
 with small constant matrices A, G and B: the filter and a tile of m + r - 1 inputs, as polynomials,
 are evaluated at as many points, and the products interpolated. At the points 0, 1, -1 and infinity
-a tile has four inputs, and all constants are 0, 1, -1 or 1/2, so that the result is as exact as the
-plain sum. In two dimensions and with channels each product is one of matrices, [tiles, in] x
-[in, out], and there are 16 of them: 4/9 of the arithmetic, for two taps a side and for three.
+a tile has four inputs, and all constants are 0, 1, -1 or 1/2, so that in float32 the result is as
+exact as the plain sum. In two dimensions and with channels each product is one of matrices,
+[tiles, in] x [in, out], and there are 16 of them: 4/9 of the arithmetic, for two taps a side and
+for three.
 
 A strided convolution is one of `size / stride` taps a side, whose channels are blocks of
 `stride x stride` pixels (space to depth).
