@@ -23,7 +23,7 @@ from PIL import Image
 from s2c_jax import checkpoint, images, runtime
 from s2c_jax import config as config_lib
 from s2c_jax.errors import UserError
-from s2c_jax.inference import BATCH_SIZE, make_generate
+from s2c_jax.inference import batch_size, everywhere, make_generate
 from s2c_jax.models.generator import Generator
 
 Item = TypeVar("Item")
@@ -33,8 +33,8 @@ Result = TypeVar("Result")
 class Colorizer:
     """A run's generator, loaded once, to colour many sketches.
 
-    The same sketch gives the same picture whatever else is coloured with it: batch norm uses its
-    running averages, dropout is off, and every batch has the same shape.
+    All of this process's devices share the work. The same sketch gives the same picture whatever
+    else is coloured with it.
 
     Attributes:
         image_size: the side of the square that the network sees, in pixels.
@@ -75,7 +75,7 @@ class Colorizer:
         self.step, variables = checkpoint.restore_generator(
             self._workdir, self._shapes, step, averaged=self._averaged
         )
-        self._variables = jax.device_put(variables)
+        self._variables = jax.device_put(variables, everywhere())
 
     def __call__(self, sketches: Sequence[Image.Image]) -> list[Image.Image]:
         """Colours sketches.
@@ -224,7 +224,7 @@ def colorize_files(
                 yield sketch
 
     def colored(sketches: Iterator[Sketch]) -> Iterator[tuple[Sketch, np.ndarray]]:
-        while batch := list(itertools.islice(sketches, BATCH_SIZE)):
+        while batch := list(itertools.islice(sketches, batch_size())):
             squares = np.stack([sketch.square for sketch in batch])
             yield from zip(batch, colorizer.colorize_squares(squares), strict=True)
 
@@ -249,7 +249,7 @@ def _in_threads(
     ahead: collections.deque[Future[Result]] = collections.deque()
     for item in items:
         ahead.append(pool.submit(function, item))
-        if len(ahead) > 2 * BATCH_SIZE:
+        if len(ahead) > 2 * batch_size():
             yield ahead.popleft().result()
     while ahead:
         yield ahead.popleft().result()

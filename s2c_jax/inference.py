@@ -1,11 +1,11 @@
-"""Inference with a trained generator: what training's validation and colorize share."""
+"""Inference in batches: what training's validation, evaluate and colorize share."""
 
-import functools
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, PyTree, UInt8
 
 from s2c_jax.augment import normalize
@@ -13,46 +13,76 @@ from s2c_jax.models.generator import Generator
 
 Pictures = UInt8[np.ndarray, "batch height width 3"]
 
-# A lone sketch pays for the padding, a folder for what a larger batch would save.
-BATCH_SIZE = 8
+# Of one device. A lone sketch pays for the padding, a folder for what a larger batch would save.
+_DEVICE_BATCH = 8
+
+
+def batch_size() -> int:
+    """Returns how many pictures this process's devices compute at once."""
+    return _DEVICE_BATCH * jax.local_device_count()
+
+
+def everywhere() -> NamedSharding:
+    """Returns how variables lie: whole, on each of this process's devices."""
+    return NamedSharding(_mesh(), PartitionSpec())
+
+
+def in_batches(compute: Callable[..., Array]) -> Callable[..., np.ndarray]:
+    """Returns a function of any number of pictures, spread over this process's devices.
+
+    A device always computes equally many pictures, black ones where there are no more: so a size
+    is compiled once, and a picture's result depends neither on the others nor on the devices.
+
+    Args:
+        compute: a function of variables and one or more batches of pictures that belong together.
+            A row of what it returns depends on that row of the pictures alone.
+
+    Returns:
+        A function of the variables, which lie `everywhere`, and the pictures, to the rows.
+    """
+    rows = PartitionSpec("batch")
+    spread = jax.jit(
+        jax.shard_map(
+            lambda variables, pictures: compute(variables, *pictures),
+            mesh=_mesh(),
+            in_specs=(PartitionSpec(), rows),
+            out_specs=rows,
+        )
+    )
+
+    def computed(variables: PyTree, *pictures: Pictures) -> np.ndarray:
+        results = []
+        for start in range(0, len(pictures[0]), batch_size()):
+            parts = tuple(kind[start : start + batch_size()] for kind in pictures)
+            count = len(parts[0])
+            missing = [(0, batch_size() - count), (0, 0), (0, 0), (0, 0)]
+            padded = tuple(np.pad(part, missing) for part in parts)
+            results.append(np.asarray(spread(variables, padded))[:count])
+        return np.concatenate(results)
+
+    return computed
 
 
 def make_generate(generator: Generator) -> Callable[[PyTree, Pictures], Pictures]:
-    """Returns inference in batches of one shape, so that it compiles once for a size.
+    """Returns inference with a generator.
 
-    The same sketch gives the same picture whatever else is in the batch: batch norm uses its
+    The same sketch gives the same picture whatever else is coloured with it: batch norm uses its
     running averages and dropout is off.
 
     Args:
         generator: the generator.
 
     Returns:
-        A function from the generator's variables and uint8 sketches to uint8 colour pictures.
+        A function from the generator's variables, which lie `everywhere`, and uint8 sketches to
+        uint8 colour pictures.
     """
 
-    @jax.jit
-    def batch(variables: PyTree, sketch: UInt8[Array, "batch height width 3"]) -> Array:
+    def generate(variables: PyTree, sketch: UInt8[Array, "batch height width 3"]) -> Array:
         color = jnp.asarray(generator.apply(variables, normalize(sketch), train=False))
         return jnp.round((color + 1) * 127.5).astype(jnp.uint8)
 
-    def generate(variables: PyTree, sketches: Pictures) -> Pictures:
-        return in_batches(functools.partial(batch, variables), sketches)
-
-    return generate
+    return in_batches(generate)
 
 
-def in_batches(compute: Callable[..., Array], *pictures: Pictures) -> np.ndarray:
-    """Computes something of each picture, or of pictures that belong together.
-
-    Args:
-        compute: a function of `BATCH_SIZE` pictures, whose results have as many rows. It always
-            gets that many, the last ones black where there are no more, so that it compiles once.
-        pictures: at least one, and of each kind as many.
-    """
-    rows = []
-    for start in range(0, len(pictures[0]), BATCH_SIZE):
-        parts = [kind[start : start + BATCH_SIZE] for kind in pictures]
-        count = len(parts[0])
-        missing = [(0, BATCH_SIZE - count), (0, 0), (0, 0), (0, 0)]
-        rows.append(np.asarray(compute(*(np.pad(part, missing) for part in parts)))[:count])
-    return np.concatenate(rows)
+def _mesh() -> Mesh:
+    return Mesh(np.array(jax.local_devices()), ("batch",))

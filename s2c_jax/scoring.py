@@ -6,16 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
-from jaxtyping import Array
+import numpy as np
 
 from s2c_jax import frechet, input_pipeline, metrics
 from s2c_jax.augment import normalize
 from s2c_jax.checkpoint import BEST_BY
 from s2c_jax.errors import UserError
-from s2c_jax.inference import BATCH_SIZE, Pictures, in_batches
+from s2c_jax.inference import Pictures, everywhere, in_batches
 from s2c_jax.models import inception, lpips
 
 Colorize = Callable[[Pictures], Pictures]
+
+# Pairs in memory at once. The same on any number of devices: sums' last digits depend on it.
+CHUNK = 64
 
 
 class Networks(NamedTuple):
@@ -27,8 +30,8 @@ class Networks(NamedTuple):
         true_features: what `inception` makes of the true pictures.
     """
 
-    lpips: Callable[..., Array] | None = None
-    inception: Callable[..., Array] | None = None
+    lpips: Callable[..., np.ndarray] | None = None
+    inception: Callable[..., np.ndarray] | None = None
     true_features: frechet.Gaussian | None = None
 
 
@@ -65,18 +68,18 @@ def load_networks(
         raise UserError("--lpips_vgg and --lpips_linear: LPIPS needs both files")
     networks = Networks()
     if lpips_vgg:
-        lpips_network = jax.device_put(lpips.load(lpips_vgg, lpips_linear))
-        distance = jax.jit(
+        lpips_network = jax.device_put(lpips.load(lpips_vgg, lpips_linear), everywhere())
+        distance = in_batches(
             lambda network, a, b: lpips.distance(network, normalize(a), normalize(b))
         )
         networks = networks._replace(lpips=functools.partial(distance, lpips_network))
     if inception_file:
-        inception_network = jax.device_put(inception.load(inception_file))
-        features = jax.jit(lambda network, a: inception.features(network, normalize(a)))
+        inception_network = jax.device_put(inception.load(inception_file), everywhere())
+        features = in_batches(lambda network, a: inception.features(network, normalize(a)))
         features_of = functools.partial(features, inception_network)
         sums = frechet.no_sums(inception.FEATURES)
-        for _, pairs in _batches(source, count):
-            sums = frechet.add(sums, in_batches(features_of, pairs["color"]))
+        for _, pairs in _chunks(source, count):
+            sums = frechet.add(sums, features_of(pairs["color"]))
         networks = networks._replace(inception=features_of, true_features=frechet.gaussian(sums))
     return networks
 
@@ -90,7 +93,7 @@ def score(
     """Measures a colouring: a network's, or anything else that makes pictures of sketches.
 
     The same pictures give the same numbers to the last digit. Pairs are read, coloured and measured
-    a batch at a time.
+    a chunk at a time.
 
     Args:
         colorize: from sketches to their colourings.
@@ -102,15 +105,15 @@ def score(
     ranked: list[tuple[float, int]] = []
     features = frechet.no_sums(inception.FEATURES if networks.inception else 0)
     with ThreadPoolExecutor() as pool:
-        for indices, pairs in _batches(source, count):
+        for indices, pairs in _chunks(source, count):
             colored = colorize(pairs["sketch"])
             measured = list(pool.map(metrics.measure, pairs["sketch"], colored, pairs["color"]))
             if networks.lpips:
-                distances = in_batches(networks.lpips, colored, pairs["color"])
+                distances = networks.lpips(colored, pairs["color"])
                 for ratios, distance in zip(measured, distances, strict=True):
                     ratios["lpips"] = metrics.Ratio(float(distance), 1.0)
             if networks.inception:
-                features = frechet.add(features, in_batches(networks.inception, colored))
+                features = frechet.add(features, networks.inception(colored))
             for i, ratios in zip(indices, measured, strict=True):
                 sums = metrics.add(sums, ratios)
                 if ratios[BEST_BY].weight:
@@ -121,8 +124,8 @@ def score(
     return Scores(found, [i for _, i in sorted(ranked)])
 
 
-def _batches(source: Any, count: int) -> Iterator[tuple[range, input_pipeline.Pairs]]:
+def _chunks(source: Any, count: int) -> Iterator[tuple[range, input_pipeline.Pairs]]:
     count = min(count, len(source))
-    for start in range(0, count, BATCH_SIZE):
-        indices = range(start, min(start + BATCH_SIZE, count))
+    for start in range(0, count, CHUNK):
+        indices = range(start, min(start + CHUNK, count))
         yield indices, input_pipeline.read_pairs(source, indices)

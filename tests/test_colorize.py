@@ -11,7 +11,7 @@ from PIL import Image
 from s2c_jax import checkpoint, colorize, images
 from s2c_jax import config as config_lib
 from s2c_jax.errors import UserError
-from s2c_jax.inference import BATCH_SIZE
+from s2c_jax.inference import batch_size
 from s2c_jax.models.generator import Generator
 from s2c_jax.train import train_and_evaluate
 from tests.conftest import make_small_config
@@ -73,7 +73,7 @@ def test_largest_picture_is_coloured(colorizer):
 
 
 def test_a_sketchs_picture_does_not_depend_on_its_company(colorizer):
-    sketches = [sketch(seed=i) for i in range(colorize.BATCH_SIZE + 3)]
+    sketches = [sketch(seed=i) for i in range(batch_size() + 3)]
     together = colorizer(sketches)
     for i in (0, 5, len(sketches) - 1):
         (alone,) = colorizer([sketches[i]])
@@ -219,7 +219,7 @@ def test_reading_ahead_is_bounded_and_keeps_the_order():
     taken = []
 
     def items():
-        for i in range(100):
+        for i in range(1000):
             taken.append(i)
             yield i
 
@@ -227,5 +227,5 @@ def test_reading_ahead_is_bounded_and_keeps_the_order():
         results = colorize._in_threads(pool, lambda i: 10 * i, items())
         assert not taken
         assert [next(results) for _ in range(5)] == [0, 10, 20, 30, 40]
-        assert len(taken) <= 5 + 2 * BATCH_SIZE
-        assert list(results) == [10 * i for i in range(5, 100)]
+        assert len(taken) <= 5 + 2 * batch_size()
+        assert list(results) == [10 * i for i in range(5, 1000)]

@@ -31,7 +31,7 @@ from configs import sketch2color
 from s2c_jax import config as config_lib
 from s2c_jax import runtime, train
 from s2c_jax.colorize import Colorizer, colorize_files, find_jobs
-from s2c_jax.inference import BATCH_SIZE
+from s2c_jax.inference import batch_size
 
 ROUNDS = 3
 
@@ -62,13 +62,13 @@ def make_sketches(folder: Path, count: int, size: int) -> None:
 
 def bare_images_per_second(colorizer: Colorizer, size: int) -> float:
     """The network's rate on batches that are in memory."""
-    batch = np.full((BATCH_SIZE, size, size, 3), 255, np.uint8)
+    batch = np.full((batch_size(), size, size, 3), 255, np.uint8)
     times = []
     for _ in range(12):
         begun = time.perf_counter()
         colorizer.colorize_squares(batch)
         times.append(time.perf_counter() - begun)
-    return BATCH_SIZE / statistics.median(times[2:])
+    return batch_size() / statistics.median(times[2:])
 
 
 def cold_start_seconds(workdir: Path, sketch: Path, output: Path, cache: Path) -> float:

@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 from experiments.quality.run import WORKDIRS
 from s2c_jax import checkpoint, images, input_pipeline
 from s2c_jax import config as config_lib
-from s2c_jax.inference import Pictures, make_generate
+from s2c_jax.inference import Pictures, everywhere, make_generate
 from s2c_jax.models.generator import Generator
 from s2c_jax.scoring import Colorize, score
 
@@ -66,7 +66,7 @@ def colorize(row: Row, workdir: Path) -> Colorize:
     variables = state["ema"] if row.averaged else state["generator"]
     variables = {key: variables[key] for key in ("params", "batch_stats")}
     generate = make_generate(Generator(**config.generator))
-    return functools.partial(generate, jax.device_put(variables))
+    return functools.partial(generate, jax.device_put(variables, everywhere()))
 
 
 def strip(pictures: Pictures, title: str) -> Image.Image:
