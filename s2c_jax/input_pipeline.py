@@ -1,6 +1,7 @@
 """From prepared TFDS data to batches on the devices."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import grain
@@ -11,7 +12,8 @@ import tensorflow_datasets as tfds
 from jaxtyping import UInt8
 
 import s2c_jax.datasets
-from s2c_jax import images
+from s2c_jax.datasets import decoded
+from s2c_jax.datasets.pairs import decode, open_records
 from s2c_jax.errors import UserError
 
 Pairs = dict[str, UInt8[np.ndarray, "batch height width 3"]]
@@ -30,7 +32,8 @@ def open_split(name: str, image_size: int, split: str, data_dir: str = "") -> An
         data_dir: where TFDS keeps prepared data; "" is TFDS's default.
 
     Returns:
-        A random-access source of examples with PNG bytes under "sketch" and "color", and an "id".
+        A random-access source of examples with "sketch" and "color": PNG bytes, or pictures where
+        the data was prepared with `--decoded`.
 
     Raises:
         UserError: there is no such data set, it has no such size, or it has not been prepared.
@@ -55,8 +58,10 @@ def open_split(name: str, image_size: int, split: str, data_dir: str = "") -> An
             f"the data set {name}/{image_size} is not prepared in {builder.data_dir}: "
             f"run python -m s2c_jax.datasets {name}/{image_size}{where}"
         )
-    skip = tfds.decode.SkipDecoding()
-    return builder.as_data_source(split, decoders={"sketch": skip, "color": skip})
+    path = decoded.path_of(Path(builder.data_dir), split)
+    if path.exists():
+        return decoded.DecodedSource(path, builder.info.splits[split].num_examples)
+    return open_records(builder, split)
 
 
 def steps_per_epoch(source: Any, batch_size: int) -> int:
@@ -103,7 +108,7 @@ def train_batches(
         grain.MapDataset.source(source)
         .seed(seed)
         .shuffle()[:whole_batches][jax.process_index() :: jax.process_count()]
-        .map(_decode)
+        .map(decode)
         .batch(batch_size // jax.process_count(), drop_remainder=True)
         .map(split_over_devices)
         .repeat()
@@ -126,9 +131,5 @@ def batch_sharding() -> jax.sharding.NamedSharding:
 
 def read_pairs(source: Any, indices: Sequence[int]) -> Pairs:
     """Reads the pairs at `indices` of a source; indices past its end are left out."""
-    pairs = [_decode(source[i]) for i in indices if i < len(source)]
+    pairs = [decode(source[i]) for i in indices if i < len(source)]
     return {key: np.stack([pair[key] for pair in pairs]) for key in ("sketch", "color")}
-
-
-def _decode(example: dict[str, Any]) -> dict[str, UInt8[np.ndarray, "height width 3"]]:
-    return {key: images.decode_png(example[key]) for key in ("sketch", "color")}

@@ -1,10 +1,12 @@
-"""Measures the input pipeline: from ArrayRecord to batches on the device.
+"""Measures the input pipeline: from prepared data to batches on the device.
 
-python experiments/benchmarks/input.py --sizes 64 --threads 1 2 4
+python -m s2c_jax.datasets openmoji_sketch/256 --decoded
+python experiments/benchmarks/input.py --sizes 256 --threads 1 2 4
 
-prints a line of JSON for each size and number of threads: pairs a second, and the process's memory
-after each of ten epochs; and one for the demo's training, with the share of its time that was spent
-waiting for data.
+prints a line of JSON for each size, way of keeping pictures (decoded where they are) and number of
+threads: pairs a second, and the process's memory after each of ten epochs; one for each size with
+the pairs a second that an accelerator would take; and one for the demo's training, with the share
+of its time that was spent waiting for data.
 """
 
 import argparse
@@ -13,29 +15,44 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 if __package__ is None:
     # In this folder's place, whose modules' names others have too.
     sys.path[0] = str(Path(__file__).parents[2])
 
 import jax
+import tensorflow_datasets as tfds
 
 from configs import openmoji
+from experiments.benchmarks.step import flop
 from s2c_jax import input_pipeline, train
+from s2c_jax.datasets.decoded import DecodedSource, path_of
+from s2c_jax.datasets.pairs import open_records
 from s2c_jax.train_step import Augmentation, LossWeights, make_train_step, pmap_train_step
 
 EPOCHS = 10
+# NVIDIA's data sheet: dense bfloat16.
+H100_FLOP_PER_SECOND = 989e12
 
 
 def resident_mb() -> int:
-    """The memory that the process holds now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096 // 10**6
+    """The memory that the process holds now, without the files that it maps."""
+    _, resident, shared, *_ = map(int, Path("/proc/self/statm").read_text().split())
+    return (resident - shared) * 4096 // 10**6
 
 
-def read(name: str, size: int, threads: int, batch_size: int) -> dict[str, object]:
+def sources(name: str, size: int) -> dict[str, Any]:
+    """Returns the training split in each way that its pictures are kept."""
+    builder = tfds.builder(f"{name}/{size}")
+    records = open_records(builder, "train")
+    path = path_of(Path(builder.data_dir), "train")
+    decoded = {"decoded": DecodedSource(path, len(records))} if path.exists() else {}
+    return {"PNG": records, **decoded}
+
+
+def read(source: Any, threads: int, batch_size: int) -> dict[str, object]:
     """Reads ten epochs as fast as it goes."""
-    source = input_pipeline.open_split(name, size, "train")
     steps = input_pipeline.steps_per_epoch(source, batch_size)
     batches = input_pipeline.train_batches(
         source, batch_size=batch_size, seed=0, num_threads=threads
@@ -50,8 +67,6 @@ def read(name: str, size: int, threads: int, batch_size: int) -> dict[str, objec
             memory.append(resident_mb())
         seconds = time.perf_counter() - begun
     return {
-        "dataset": name,
-        "size": size,
         "threads": threads,
         "batch": batch_size,
         "pairs_per_second": round(EPOCHS * steps * batch_size / seconds, 1),
@@ -110,10 +125,17 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--steps", type=int, default=168, help="of the demo's training")
+    parser.add_argument("--share_of_peak", type=float, default=0.4,
+                        help="that an H100's training step would reach")  # fmt: skip
     options = parser.parse_args()
     for size in options.sizes:
-        for threads in options.threads:
-            print(json.dumps(read(options.dataset, size, threads, options.batch)), flush=True)
+        needed = options.share_of_peak * H100_FLOP_PER_SECOND / flop(size)[0]
+        line = {"size": size, "h100_would_take_pairs_per_second": round(needed)}
+        print(json.dumps(line), flush=True)
+        for kept, source in sources(options.dataset, size).items():
+            for threads in options.threads:
+                line = {"dataset": options.dataset, "size": size, "kept": kept}
+                print(json.dumps(line | read(source, threads, options.batch)), flush=True)
     print(json.dumps(wait_in_training(options.steps)), flush=True)
 
 

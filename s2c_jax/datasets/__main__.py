@@ -8,6 +8,7 @@ from pathlib import Path
 import tensorflow_datasets as tfds
 
 import s2c_jax.datasets
+from s2c_jax.datasets import decoded, pairs
 from s2c_jax.errors import UserError
 
 
@@ -22,20 +23,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("name", help=f"NAME/SIZE, where NAME is one of {names}")
     parser.add_argument("--data_dir", help="where it is kept; default ~/tensorflow_datasets")
     parser.add_argument("--manual_dir", help="where your own files are, for a data set of them")
+    parser.add_argument("--decoded", action="store_true",
+                        help="also keep the pictures decoded: see README")  # fmt: skip
     flags = parser.parse_args(arguments)
     try:
-        prepare(flags.name, flags.data_dir, flags.manual_dir)
+        prepare(flags.name, flags.data_dir, flags.manual_dir, keep_decoded=flags.decoded)
     except UserError as error:
         sys.exit(f"s2c_jax: {error}")
 
 
-def prepare(name: str, data_dir: str | None = None, manual_dir: str | None = None) -> None:
+def prepare(
+    name: str,
+    data_dir: str | None = None,
+    manual_dir: str | None = None,
+    *,
+    keep_decoded: bool = False,
+) -> None:
     """Prepares `name` unless that is done already, and prints where it is.
 
     Args:
         name: builder and config, such as "openmoji_sketch/64".
         data_dir: TFDS's data directory; None is its default.
         manual_dir: where a data set finds the user's own files.
+        keep_decoded: whether the pictures are kept decoded, too.
 
     Raises:
         UserError: there is no such data set or size, or what it needs is not there.
@@ -58,6 +68,11 @@ def prepare(name: str, data_dir: str | None = None, manual_dir: str | None = Non
         builder.download_and_prepare(
             download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
         )
+        if keep_decoded:
+            for split in builder.info.splits:
+                path = decoded.path_of(Path(builder.data_dir), split)
+                if not path.exists():
+                    decoded.write(path, pairs.open_records(builder, split))
     except OSError as error:
         raise UserError(
             f"{error.filename or builder.data_dir} cannot be written ({error.strerror}): "

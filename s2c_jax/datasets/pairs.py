@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import tensorflow_datasets as tfds
 import tqdm
+from jaxtyping import UInt8
 from PIL import Image
 
 from s2c_jax import images
@@ -180,6 +182,22 @@ class PairsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type
 def encode(*, sketch: Image.Image, color: Image.Image) -> Example:
     """Returns a pair as the builder's features."""
     return {"sketch": images.encode_png(sketch), "color": images.encode_png(color)}
+
+
+def decode(example: Example) -> dict[str, UInt8[np.ndarray, "height width 3"]]:
+    """Returns an example's "sketch" and "color", decoded unless they are already."""
+    return {
+        key: example[key]
+        if isinstance(example[key], np.ndarray)
+        else images.decode_png(example[key])
+        for key in ("sketch", "color")
+    }
+
+
+def open_records(builder: tfds.core.DatasetBuilder, split: str) -> Any:
+    """Returns a random-access source of a prepared data set's examples, for `decode`."""
+    skip = tfds.decode.SkipDecoding()
+    return builder.as_data_source(split, decoders={"sketch": skip, "color": skip})
 
 
 def split_by_name(found: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,74 @@
+"""Pictures that were decoded once: the same pairs, and a file that is whole or not there."""
+
+import errno
+import io
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from s2c_jax import input_pipeline
+from s2c_jax.datasets import decoded, pairs
+from s2c_jax.datasets.__main__ import prepare
+from s2c_jax.errors import UserError
+from tests.conftest import assert_trees_equal
+
+
+@pytest.fixture
+def path(data_dir):
+    """Where the train split's file would be; whatever a test leaves there is removed."""
+    folder = pathlib.Path(tfds.builder("openmoji_sketch/64", data_dir=data_dir).data_dir)
+    yield decoded.path_of(folder, "train")
+    for file in folder.glob("decoded-*"):
+        file.unlink()
+
+
+def batches(source):
+    iterator = input_pipeline.train_batches(source, batch_size=8, seed=0, num_threads=2)
+    return [next(iterator) for _ in range(3)]
+
+
+def test_the_same_pairs_are_read_from_it(data_dir, path):
+    records = input_pipeline.open_split("openmoji_sketch", 64, "train", data_dir)
+    prepare("openmoji_sketch/64", data_dir, keep_decoded=True)
+    source = input_pipeline.open_split("openmoji_sketch", 64, "train", data_dir)
+    assert isinstance(source, decoded.DecodedSource)
+    assert len(source) == len(records)
+    assert_trees_equal(batches(source), batches(records))
+    everything = range(len(records))
+    assert_trees_equal(
+        input_pipeline.read_pairs(source, everything),
+        input_pipeline.read_pairs(records, everything),
+    )
+    # What is handed out is the reader's own.
+    source[0]["sketch"][:] = 7
+    np.testing.assert_array_equal(source[0]["sketch"], pairs.decode(records[0])["sketch"])
+    # A second time there is nothing to do.
+    written = path.stat().st_mtime_ns
+    prepare("openmoji_sketch/64", data_dir, keep_decoded=True)
+    assert path.stat().st_mtime_ns == written
+
+
+def test_a_full_disk_leaves_no_file(data_dir, path, monkeypatch):
+    def full(file, header):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(np.lib.format, "write_array_header_1_0", full)
+    with pytest.raises(UserError, match="decoded-train.npy cannot be written .No space left"):
+        prepare("openmoji_sketch/64", data_dir, keep_decoded=True)
+    assert not list(path.parent.glob("decoded-*"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "cannot be read"), (np.zeros((3, 2, 64, 64, 3), np.uint8), "has 3 pairs and the data")],
+)
+def test_a_file_of_something_else_is_named(data_dir, path, content, message):
+    if isinstance(content, np.ndarray):
+        buffer = io.BytesIO()
+        np.save(buffer, content)
+        content = buffer.getvalue()
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        input_pipeline.open_split("openmoji_sketch", 64, "train", data_dir)
