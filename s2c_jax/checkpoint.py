@@ -2,12 +2,15 @@
 
 import contextlib
 import json
+import sys
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import grain.checkpoint
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from jaxtyping import PyTree
 from orbax.checkpoint.checkpoint_managers import preservation_policy
@@ -19,24 +22,32 @@ from s2c_jax.train_state import TrainState
 BEST_BY = "ciede2000"
 
 
-def open_manager(workdir: Path, keep: int) -> ocp.CheckpointManager:
-    """Opens `workdir`/checkpoints for writing, one folder a step.
+@contextlib.contextmanager
+def open_manager(workdir: Path, keep: int) -> Iterator[ocp.CheckpointManager]:
+    """Opens `workdir`/checkpoints for writing, one folder a step, and ends the last save.
 
     The last `keep` are kept, and the one with the smallest `BEST_BY` of those that have metrics.
-    Close it (or use it in a `with`), or the last save may be left unfinished.
 
     Raises:
-        UserError: a checkpoint's metrics cannot be read.
+        UserError: at its end, if the last save could not be written.
     """
-    folder = (workdir / "checkpoints").absolute()
-    # Orbax reads what earlier starts have measured.
-    with _readable(folder):
-        return _open(folder, keep)
+    # Orbax reads what earlier starts have measured, all of it or nothing.
+    for step in steps(workdir):
+        try:
+            _metrics(workdir, step)
+        except UserError as error:
+            print(f"s2c_jax: {error}: it is in {_set_aside(workdir, step)} now", file=sys.stderr)
+    manager = _open(workdir, keep)
+    try:
+        yield manager
+    finally:
+        with _writable(manager):
+            manager.close()
 
 
-def _open(folder: Path, keep: int) -> ocp.CheckpointManager:
+def _open(workdir: Path, keep: int) -> ocp.CheckpointManager:
     return ocp.CheckpointManager(
-        folder,
+        (workdir / "checkpoints").absolute(),
         options=ocp.CheckpointManagerOptions(
             preservation_policy=preservation_policy.AnyPreservationPolicy(
                 [
@@ -54,7 +65,7 @@ def _open(folder: Path, keep: int) -> ocp.CheckpointManager:
             enable_async_checkpointing=True,
             cleanup_tmp_directories=True,
         ),
-        item_names=("state", "data", "num_pairs"),
+        item_names=("state", "data", "contents"),
     )
 
 
@@ -77,28 +88,52 @@ def save(
         batches: the iterator of the training data, a Grain iterator.
         num_pairs: how many pairs the training data has; a position in it means nothing in another.
         metrics: how good the generator is, see `metrics.measure`.
+
+    Raises:
+        UserError: this checkpoint, or the one before, cannot be written.
     """
-    manager.save(
-        int(state.step),
-        # Without what it is ranked by, Orbax keeps no metrics.
-        metrics=dict(metrics) if BEST_BY in metrics else None,
-        args=ocp.args.Composite(
-            state=ocp.args.StandardSave(state),
-            data=grain.checkpoint.CheckpointSave(batches),
-            num_pairs=ocp.args.JsonSave(num_pairs),
-        ),
-    )
+    # Without what it is ranked by, Orbax keeps no metrics.
+    kept = dict(metrics) if BEST_BY in metrics else None
+    checksums = _checksums(state)
+    checksums["data"] = _checksum(batches.get_state())
+    if kept:
+        checksums["metrics"] = _checksum(kept)
+    contents = {"num_pairs": num_pairs, "checksums": checksums}
+    with _writable(manager):
+        manager.save(
+            int(state.step),
+            metrics=kept,
+            args=ocp.args.Composite(
+                state=ocp.args.StandardSave(state),
+                data=grain.checkpoint.CheckpointSave(batches),
+                contents=ocp.args.JsonSave(contents),
+            ),
+        )
 
 
 def save_start(manager: ocp.CheckpointManager, state: TrainState) -> None:
-    """Saves a state of step 0, from which training starts with the first batch of the data."""
-    manager.save(0, args=ocp.args.Composite(state=ocp.args.StandardSave(state)))
+    """Saves a state of step 0, from which training starts with the first batch of the data.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    contents = {"checksums": _checksums(state)}
+    with _writable(manager):
+        manager.save(
+            0,
+            args=ocp.args.Composite(
+                state=ocp.args.StandardSave(state), contents=ocp.args.JsonSave(contents)
+            ),
+        )
 
 
 def restore_latest(
     manager: ocp.CheckpointManager, state: TrainState, batches: Any, num_pairs: int
 ) -> TrainState:
-    """Returns the last checkpoint's state and moves `batches` to its position.
+    """Returns the last sound checkpoint's state and moves `batches` to its position.
+
+    Damaged ones behind it are named on standard error and set aside, in `workdir`/damaged: their
+    steps will be saved again.
 
     Args:
         manager: from `open_manager`; if it has no checkpoint, `state` is returned as it is.
@@ -107,29 +142,89 @@ def restore_latest(
         num_pairs: how many pairs the training data has.
 
     Raises:
-        UserError: the checkpoint cannot be read, or is of other data.
+        UserError: there are checkpoints and none can be read, or they are of other data.
     """
-    step = manager.latest_step()
-    if step is None:
-        return state
+    workdir = Path(manager.directory).parent
+    damaged: list[tuple[int, UserError]] = []
+    for step in sorted(manager.all_steps(), reverse=True):
+        try:
+            restored, trained_on = _restore(manager, step, state, batches)
+        except UserError as error:
+            damaged.append((step, error))
+            continue
+        if trained_on not in (None, num_pairs):
+            raise UserError(
+                f"the run was trained on {trained_on} pairs and the data set has {num_pairs} "
+                "now: take another --workdir, or that data"
+            )
+        for bad, reason in damaged:
+            print(
+                f"s2c_jax: {reason}: it is in {_set_aside(workdir, bad)} now, and training goes on "
+                f"from step {step}",
+                file=sys.stderr,
+            )
+        if damaged:
+            manager.reload()
+        return restored
+    if damaged:
+        # All of them: it may well be something else than damage, and they stay where they are.
+        raise damaged[0][1]
+    return state
+
+
+def _restore(
+    manager: ocp.CheckpointManager, step: int, state: TrainState, batches: Any
+) -> tuple[TrainState, int | None]:
+    """Returns a checkpoint's state, and of how many pairs its data was (None at the start)."""
     shapes = jax.tree.map(ocp.tree.to_shape_dtype_struct, state)
-    position = {
-        "data": grain.checkpoint.CheckpointRestore(batches),
-        "num_pairs": ocp.args.JsonRestore(),
-    }
+    position = {"data": grain.checkpoint.CheckpointRestore(batches)} if step else {}
     with _readable(Path(manager.directory) / str(step)):
         restored = manager.restore(
             step,
             args=ocp.args.Composite(
-                state=ocp.args.StandardRestore(shapes), **(position if step else {})
+                state=ocp.args.StandardRestore(shapes),
+                contents=ocp.args.JsonRestore(),
+                **position,
             ),
         )
-    if step and restored.num_pairs != num_pairs:
-        raise UserError(
-            f"the run was trained on {restored.num_pairs} pairs and the data set has {num_pairs} "
-            "now: take another --workdir, or that data"
+        found = _checksums(restored.state)
+        if step:
+            found["data"] = _checksum(batches.get_state())
+        _compare(found, restored.contents)
+        return restored.state, restored.contents.get("num_pairs")
+
+
+def _checksums(tree: PyTree) -> dict[str, int]:
+    """Returns the CRC-32 of each leaf's bytes, by its path."""
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): zlib.crc32(
+            np.ascontiguousarray(leaf).data
         )
-    return restored.state
+        for path, leaf in jax.tree_util.tree_leaves_with_path(jax.device_get(tree))
+    }
+
+
+def _checksum(value: Any) -> int:
+    return zlib.crc32(json.dumps(value, sort_keys=True).encode())
+
+
+def _compare(found: Mapping[str, int], contents: Mapping[str, Any]) -> None:
+    """Raises ValueError unless what was read is what was saved."""
+    for name, checksum in found.items():
+        if contents["checksums"][name] != checksum:
+            raise ValueError(f"{name} is not what was saved")
+
+
+def _set_aside(workdir: Path, step: int) -> Path:
+    """Moves a damaged checkpoint out of the way of the next one of its step; returns where to."""
+    place = workdir / "damaged" / str(step)
+    number = 1
+    while place.exists():
+        number += 1
+        place = place.with_name(f"{step}_{number}")
+    place.parent.mkdir(exist_ok=True)
+    (workdir / "checkpoints" / str(step)).rename(place)
+    return place
 
 
 def steps(workdir: Path) -> list[int]:
@@ -154,20 +249,34 @@ def find(workdir: Path, step: int | str) -> int:
     if step == "last":
         return found[-1]
     if step == "best":
-        measured = {}
-        for candidate in found:
-            folder = workdir / "checkpoints" / str(candidate)
-            if (folder / "metrics").is_dir():
-                with _readable(folder):
-                    measured[candidate] = _badness(
-                        json.loads((folder / "metrics" / "metrics").read_text())
-                    )
+        metrics = {candidate: _metrics(workdir, candidate) for candidate in found}
+        measured = {candidate: _badness(known) for candidate, known in metrics.items() if known}
         if not measured:
             raise UserError(f"{workdir} has no checkpoint with metrics: take the last")
         return min(measured, key=measured.__getitem__)
     if step not in found:
         raise UserError(f"{workdir} has no checkpoint {step}; it has {', '.join(map(str, found))}")
     return int(step)
+
+
+def _metrics(workdir: Path, step: int) -> dict[str, float]:
+    """Returns a checkpoint's metrics, none if it was not measured.
+
+    Raises:
+        UserError: they cannot be read.
+    """
+    folder = workdir / "checkpoints" / str(step)
+    if not (folder / "metrics").is_dir():
+        return {}
+    with _readable(folder):
+        metrics: dict[str, float] = json.loads((folder / "metrics" / "metrics").read_text())
+        _compare({"metrics": _checksum(metrics)}, _contents(folder))
+        return metrics
+
+
+def _contents(folder: Path) -> dict[str, Any]:
+    contents: dict[str, Any] = json.loads((folder / "contents" / "metadata").read_text())
+    return contents
 
 
 def restore_generator(
@@ -200,6 +309,7 @@ def restore_generator(
                 partial_restore=True,
             ),
         )
+        _compare(_checksums(restored), _contents(folder))
     return step, restored[name]
 
 
@@ -207,6 +317,23 @@ def restore_generator(
 def _readable(folder: Path) -> Iterator[None]:
     try:
         yield
-    except (KeyError, OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"the checkpoint {folder} cannot be read ({reason})") from error
+    # What a damaged file makes of Orbax, TensorStore and Grain has no class of its own.
+    except Exception as error:
+        raise UserError(f"the checkpoint {folder} cannot be read ({_reason(error)})") from error
+
+
+@contextlib.contextmanager
+def _writable(manager: ocp.CheckpointManager) -> Iterator[None]:
+    try:
+        yield
+    # Nor has what a full disk does.
+    except Exception as error:
+        raise UserError(
+            f"a checkpoint cannot be written in {manager.directory} ({_reason(error)}); "
+            f"there are steps {', '.join(map(str, steps(Path(manager.directory).parent)))}"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

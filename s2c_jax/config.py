@@ -22,7 +22,7 @@ from s2c_jax.models.layers import Upsampling
 # What a run may change between one start and the next without becoming another run.
 _CHANGEABLE = (
     "num_epochs", "max_steps", "precision", "dataset.data_dir", "dataset.num_threads",
-    "validation.", "checkpoint.",
+    "optimizer.skip_not_finite", "validation.", "checkpoint.",
 )  # fmt: skip
 
 _CHOICES = {
@@ -104,6 +104,8 @@ def default_config() -> ml_collections.ConfigDict:
     # The generator that colours is an exponential moving average of the trained one with this
     # decay a step; 0 is the trained one itself.
     optimizer.ema_decay = 0.995
+    # Whether a step whose gradient is not finite is left out and counted, or ends the training.
+    optimizer.skip_not_finite = False
 
     config.validation = validation = ml_collections.ConfigDict()
     # Validation sketches that are coloured after every epoch to be looked at.

@@ -79,14 +79,16 @@ def import_generator(
         raise UserError(f"--workdir {workdir} holds checkpoints already: take another")
     state = initial_state(config)
     variables = read_generator(path, jax.device_get(state.generator.variables), epsilon)
-    claim_workdir(config, workdir)
     place = jax.tree.map(lambda leaf: leaf.sharding, state.generator.variables)
     state = dataclasses.replace(
         state,
         generator=dataclasses.replace(state.generator, **jax.device_put(variables, place)),
         ema=None if state.ema is None else jax.device_put(variables, place),
     )
-    with checkpoint.open_manager(workdir, config.checkpoint.keep) as manager:
+    with (
+        claim_workdir(config, workdir),
+        checkpoint.open_manager(workdir, config.checkpoint.keep) as manager,
+    ):
         checkpoint.save_start(manager, state)
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from signal import Signals
 
 from absl import app
 
@@ -16,9 +17,14 @@ def main(arguments: Sequence[str]) -> None:
     try:
         if arguments[1:]:
             raise UserError(f"what is {arguments[1]!r} for? A setting looks like --config.seed=1")
-        train_and_evaluate(flags.CONFIG.value, flags.workdir())
+        signal = train_and_evaluate(flags.CONFIG.value, flags.workdir())
     except UserError as error:
         sys.exit(f"s2c_jax: {error}")
+    except KeyboardInterrupt:
+        # Before the first step there is nothing to keep.
+        signal = Signals.SIGINT
+    if signal:
+        sys.exit(128 + signal)
 
 
 if __name__ == "__main__":

@@ -37,14 +37,23 @@ class Report:
         last_step: the step at which the run ends.
         steps_per_epoch: how many steps an epoch has.
         batch_size: pictures a step.
+        skip_not_finite: whether steps whose gradient is not finite are counted; else one is an end.
     """
 
     def __init__(
-        self, workdir: Path, first_step: int, last_step: int, steps_per_epoch: int, batch_size: int
+        self,
+        workdir: Path,
+        first_step: int,
+        last_step: int,
+        steps_per_epoch: int,
+        batch_size: int,
+        *,
+        skip_not_finite: bool,
     ) -> None:
         self._workdir = workdir
         self._first_step, self._last_step = first_step, last_step
         self._steps_per_epoch, self._batch_size = steps_per_epoch, batch_size
+        self._skip_not_finite = skip_not_finite
         # Events of an epoch that is trained once more are taken back.
         self._writer = tensorboardX.SummaryWriter(
             str(workdir / "tensorboard"), purge_step=first_step // steps_per_epoch + 1
@@ -77,6 +86,7 @@ class Report:
         # Unknown until the first batch is asked for: what is done between epochs is not counted.
         self._epoch_time: float | None = None
         self._step_time = self._waited = 0.0
+        self._skipped = 0
         self._sums: dict[str, float] = collections.defaultdict(float)
 
     @contextlib.contextmanager
@@ -105,16 +115,19 @@ class Report:
         while len(self._in_flight) > leave:
             step, losses = self._in_flight.popleft()
             losses = dict(jax.device_get(losses))
-            if losses.pop("skipped_updates"):
+            skipped = bool(losses.pop("skipped_updates"))
+            if skipped and not self._skip_not_finite:
                 raise UserError(
                     f"step {step}: the gradient is not finite (D {losses['discriminator_loss']:g}, "
                     f"G {losses['generator_loss']:g}). The checkpoints in {self._workdir} are "
                     "sound; see in its tensorboard/ what grew, and lower that loss's weight or "
-                    "config.optimizer.learning_rate"
+                    "config.optimizer.learning_rate, or set config.optimizer.skip_not_finite"
                 )
             self._step = step
+            self._skipped += skipped
             for name, value in losses.items():
-                self._sums[name] += float(value)
+                if not skipped:
+                    self._sums[name] += float(value)
             self._step_time = time.perf_counter()
             self._bar.update()
             if self._bar.disable and self._step_time - self._line_time > _LINE_PERIOD:
@@ -136,7 +149,8 @@ class Report:
             "speed/data_wait_share": self._waited / self._epoch_seconds(),
         }
         validation = {f"validation/{name}": value for name, value in metrics.items()}
-        for name, value in {**self._means(), **speed, **validation}.items():
+        skipped = {"skipped_steps": self._skipped} if self._skip_not_finite else {}
+        for name, value in {**self._means(), **speed, **skipped, **validation}.items():
             self._writer.add_scalar(name, value, epoch)
         extra = "".join(
             f"  validation/{name} {metrics[name]:.4f}" for name in _SHOWN if name in metrics
@@ -153,9 +167,16 @@ class Report:
         Args:
             epoch: how many epochs are done now.
             columns: pictures by title, in the order in which they stand beside each other.
+
+        Raises:
+            UserError: they cannot be written.
         """
         sheet = images.sheet(list(columns.values()), list(columns))
-        images.write_png(sheet, self._workdir / "samples" / f"epoch_{epoch:04d}.png")
+        path = self._workdir / "samples" / f"epoch_{epoch:04d}.png"
+        try:
+            images.write_png(sheet, path)
+        except OSError as error:
+            raise UserError(f"{path} cannot be written ({error.strerror or error})") from None
         self._writer.add_image("samples", np.asarray(sheet), epoch, dataformats="HWC")
         self._writer.flush()
 
@@ -166,17 +187,21 @@ class Report:
         return (self._step - self._epoch_step) * self._batch_size / self._epoch_seconds()
 
     def _means(self) -> dict[str, float]:
-        steps = self._step - self._epoch_step
+        steps = self._step - self._epoch_step - self._skipped
         return {name: value / steps for name, value in self._sums.items()}
 
     def _line(self, place: str, extra: str = "") -> None:
         self._line_time = time.perf_counter()
         seconds_a_step = (self._line_time - self._run_time) / (self._step - self._first_step)
         left = tqdm.tqdm.format_interval(seconds_a_step * (self._last_step - self._step))
-        means = self._means()
+        losses = "".join(
+            f"  {letter} {value:.3f}"
+            for letter, name in (("D", "discriminator_loss"), ("G", "generator_loss"))
+            if (value := self._means().get(name)) is not None
+        )
+        skipped = f"  skipped {self._skipped}" if self._skipped else ""
         self._bar.write(
-            f"{place} of {-(-self._last_step // self._steps_per_epoch)}"
-            f"  D {means['discriminator_loss']:.3f}  G {means['generator_loss']:.3f}{extra}"
+            f"{place} of {-(-self._last_step // self._steps_per_epoch)}{losses}{skipped}{extra}"
             f"  {self._images_per_second():.1f} images/s  {left} left",
             file=sys.stderr,
         )

@@ -2,7 +2,8 @@
 
 import contextlib
 import functools
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import optax
 from jaxtyping import Array
 
-from s2c_jax import checkpoint, input_pipeline, runtime
+from s2c_jax import checkpoint, files, input_pipeline, runtime
 from s2c_jax import config as config_lib
 from s2c_jax.errors import UserError
 from s2c_jax.inference import make_generate
@@ -22,20 +23,28 @@ from s2c_jax.models.discriminator import Discriminator
 from s2c_jax.models.generator import Generator
 from s2c_jax.report import Report
 from s2c_jax.scoring import score
+from s2c_jax.stopping import stop_on_signals
 from s2c_jax.train_state import TrainState, create_train_state
 from s2c_jax.train_step import Augmentation, LossWeights, make_train_step, pmap_train_step
 
 
-def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None:
-    """Trains, or goes on from the last checkpoint in `workdir`.
+def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> signal.Signals | None:
+    """Trains, or goes on from the last sound checkpoint in `workdir`.
+
+    SIGTERM and SIGINT end it after the step, or the end of an epoch, that they come in, with a
+    checkpoint there.
 
     Args:
         config: see `config.default_config`.
         workdir: where everything of the run is: config.json, checkpoints/, samples/, tensorboard/.
 
+    Returns:
+        The signal that ended it, None if it has come to its end.
+
     Raises:
-        UserError: a setting, the data or the workdir is wrong; nothing in it has been changed. Or a
-            step's gradient was not finite; the checkpoints before it stay.
+        UserError: a setting, the data or the workdir is wrong, or another process trains in it;
+            nothing in it has been changed. Or a step's gradient was not finite, or a checkpoint
+            cannot be written; the checkpoints before it stay.
     """
     config_lib.validate(config, jax.device_count())
     train_source, validation_source = (
@@ -44,12 +53,22 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
         )
         for split in ("train", "validation")
     )
-    steps_per_epoch = input_pipeline.steps_per_epoch(train_source, config.batch_size)
+    input_pipeline.steps_per_epoch(train_source, config.batch_size)
     vgg = vgg16.load(config.loss.feature_weights) if config.loss.feature else None
     if vgg and config.loss.feature_weights == "random":
         print("config.loss.feature_weights is 'random': VGG16 has random filters, not ImageNet's")
-    claim_workdir(config, workdir)
+    with claim_workdir(config, workdir):
+        return _train(config, workdir, train_source, validation_source, vgg)
 
+
+def _train(
+    config: ml_collections.ConfigDict,
+    workdir: Path,
+    train_source: Any,
+    validation_source: Any,
+    vgg: vgg16.Vgg16 | None,
+) -> signal.Signals | None:
+    steps_per_epoch = input_pipeline.steps_per_epoch(train_source, config.batch_size)
     generator, discriminator, optimizer = make_networks(config)
     step_of_a_device = make_train_step(
         generator,
@@ -86,8 +105,18 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
             last_step = min(last_step, config.max_steps)
         if first_step >= last_step:
             print(f"{workdir} is at step {first_step} of {last_step}: there is nothing left to do")
-            return
-        with Report(workdir, first_step, last_step, steps_per_epoch, config.batch_size) as report:
+            return None
+        with (
+            stop_on_signals() as stop,
+            Report(
+                workdir,
+                first_step,
+                last_step,
+                steps_per_epoch,
+                config.batch_size,
+                skip_not_finite=config.optimizer.skip_not_finite,
+            ) as report,
+        ):
             for step in range(first_step + 1, last_step + 1):
                 with report.waiting():
                     batch = next(batches)
@@ -95,10 +124,10 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
                 report.step(step, losses)
                 epoch, rest = divmod(step, steps_per_epoch)
                 metrics: dict[str, float] = {}
-                saved = step == last_step or (
+                due = step == last_step or (
                     rest == 0 and epoch % config.checkpoint.every_epochs == 0
                 )
-                if saved or (rest == 0 and epoch % config.validation.every_epochs == 0):
+                if due or (rest == 0 and epoch % config.validation.every_epochs == 0):
                     metrics = score(
                         functools.partial(generate, state.colorizer),
                         validation_source,
@@ -111,11 +140,15 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> None
                         "coloured": generate(state.colorizer, samples["sketch"]),
                         "truth": samples["color"],
                     })  # fmt: skip
-                if saved:
+                stopped = stop.signal
+                if due or stopped:
                     checkpoint.save(manager, state, batches, len(train_source), metrics)
                 if rest == 0:
                     # Between epochs there are blocks of other sizes, which leave holes.
                     runtime.give_back()
+                if stopped and step < last_step:
+                    return stopped
+            return None
 
 
 def make_networks(
@@ -188,22 +221,33 @@ def _replicated() -> jax.sharding.NamedSharding:
     return jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
 
 
-def claim_workdir(config: ml_collections.ConfigDict, workdir: Path) -> None:
-    """Makes the workdir and its config.json, unless another run's are in it.
+@contextlib.contextmanager
+def claim_workdir(config: ml_collections.ConfigDict, workdir: Path) -> Iterator[None]:
+    """Makes the workdir and its config.json, and keeps other processes out of it.
 
     Raises:
-        UserError: they are, or it cannot be written.
+        UserError: another process is in it, or another run; or it cannot be written.
     """
+    with contextlib.ExitStack() as stack:
+        try:
+            workdir.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(files.locked(workdir))
+            _write_config(config, workdir)
+        except BlockingIOError:
+            raise UserError(f"--workdir {workdir}: another process is training in it") from None
+        except OSError as error:
+            raise UserError(
+                f"--workdir {workdir} cannot be written ({error.strerror or error})"
+            ) from None
+        yield
+
+
+def _write_config(config: ml_collections.ConfigDict, workdir: Path) -> None:
     file = workdir / "config.json"
     if file.exists() or checkpoint.steps(workdir):
         old = config_lib.load(file)
         if checkpoint.steps(workdir):
             config_lib.require_same_run(old, config)
-    try:
-        for folder in ("checkpoints", "samples", "tensorboard"):
-            (workdir / folder).mkdir(parents=True, exist_ok=True)
-        config_lib.save(config, file)
-    except OSError as error:
-        raise UserError(
-            f"--workdir {workdir} cannot be written ({error.strerror or error})"
-        ) from None
+    for folder in ("checkpoints", "samples", "tensorboard"):
+        (workdir / folder).mkdir(parents=True, exist_ok=True)
+    config_lib.save(config, file)

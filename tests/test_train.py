@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 
 import jax
 import numpy as np
@@ -168,27 +167,6 @@ def test_a_foreign_config_json_is_left_as_it_is(small_config, tmp_path):
     assert (tmp_path / "config.json").read_text() == '{"mine": 1}'
 
 
-def test_a_checkpoint_that_cannot_be_read_is_named(finished, module_config, tmp_path):
-    workdir = tmp_path / "run"
-    shutil.copytree(finished, workdir)
-    (workdir / "checkpoints" / "99").mkdir()
-    with pytest.raises(UserError, match=r"checkpoints/99 cannot be read") as raised:
-        train_lib.train_and_evaluate(module_config, workdir)
-    assert "\n" not in str(raised.value)
-
-
-def test_damaged_metrics_of_a_checkpoint_are_named(finished, module_config, tmp_path):
-    workdir = tmp_path / "run"
-    shutil.copytree(finished, workdir)
-    step = checkpoint.steps(workdir)[0]
-    (workdir / "checkpoints" / str(step) / "metrics" / "metrics").write_text("{")
-    with pytest.raises(UserError, match=f"checkpoints/{step} cannot be read"):
-        checkpoint.find(workdir, "best")
-    module_config.num_epochs = 3
-    with pytest.raises(UserError, match="checkpoints cannot be read"):
-        train_lib.train_and_evaluate(module_config, workdir)
-
-
 def test_a_run_does_not_go_on_with_other_data(finished, module_config, monkeypatch):
     opened = input_pipeline.open_split
 
@@ -233,6 +211,32 @@ def test_training_stops_at_the_step_whose_gradient_is_not_finite(small_config, t
     with pytest.raises(UserError, match="step 1: the gradient is not finite"):
         train_lib.train_and_evaluate(small_config, tmp_path)
     assert checkpoint.steps(tmp_path) == []
+
+
+def test_or_such_steps_are_left_out_and_counted(small_config, tmp_path, steps_per_epoch, capsys):
+    small_config.loss.pixel = 3e38
+    small_config.optimizer.skip_not_finite = True
+    small_config.num_epochs = 1
+    train_lib.train_and_evaluate(small_config, tmp_path)
+    assert f"epoch 1 of 1  skipped {steps_per_epoch}  validation" in capsys.readouterr().err
+    assert scalars(tmp_path / "tensorboard")["skipped_steps"] == [(1, steps_per_epoch)]
+    state = saved_state(tmp_path, steps_per_epoch)
+    start = train_lib.initial_state(small_config)
+    for saved, initial in zip(
+        jax.tree.leaves(state["generator"]["params"]),
+        jax.tree.leaves(start.generator.params),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(saved, initial)
+
+
+def test_a_second_run_in_a_workdir_is_refused(small_config, tmp_path):
+    with (
+        train_lib.claim_workdir(small_config, tmp_path),
+        pytest.raises(UserError, match="another process is training in it"),
+    ):
+        train_lib.train_and_evaluate(small_config, tmp_path)
+    assert not list((tmp_path / "tensorboard").iterdir())
 
 
 def test_the_feature_loss_trains_and_leaves_nothing_in_the_checkpoint(

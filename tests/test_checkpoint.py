@@ -1,0 +1,140 @@
+"""Damage to a checkpoint is noticed, whatever it is, and the one before is taken."""
+
+import json
+import shutil
+
+import jax
+import pytest
+
+from s2c_jax import checkpoint, input_pipeline, train
+from s2c_jax.errors import UserError
+from tests.conftest import assert_trees_equal, make_small_config
+
+
+def remove(path):
+    path.unlink()
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x10
+    path.write_bytes(data)
+
+
+@pytest.fixture(scope="module")
+def config(data_dir):
+    config = make_small_config(data_dir)
+    config.num_epochs = 3
+    config.checkpoint.keep = 2
+    return config
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, config):
+    """A run with two checkpoints."""
+    workdir = tmp_path_factory.mktemp("run")
+    train.train_and_evaluate(config, workdir)
+    assert len(checkpoint.steps(workdir)) in (2, 3)
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def source(config):
+    return input_pipeline.open_split("openmoji_sketch", 64, "train", config.dataset.data_dir)
+
+
+@pytest.fixture
+def damaged(run, tmp_path):
+    workdir = tmp_path / "run"
+    shutil.copytree(run, workdir)
+    return workdir
+
+
+def restore(workdir, config, source):
+    """Returns what training would go on from: the state and the position in the data."""
+    batches = input_pipeline.train_batches(source, batch_size=8, seed=0, num_threads=1)
+    with checkpoint.open_manager(workdir, 2) as manager:
+        state = checkpoint.restore_latest(
+            manager, train.initial_state(config), batches, len(source)
+        )
+        return jax.device_get(state), batches.get_state()
+
+
+# Orbax leaves its coroutines alone when one of them has failed.
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("damage", [remove, truncate, flip])
+def test_whatever_file_is_damaged_what_is_restored_is_right(
+    run, config, source, tmp_path, capsys, damage
+):
+    """A file may be one of those that nothing is read from; then nothing is said either."""
+    *_, before, last = checkpoint.steps(run)
+    copy = tmp_path / "without_the_last"
+    shutil.copytree(run, copy)
+    shutil.rmtree(copy / "checkpoints" / str(last))
+    expected = {last: restore(run, config, source), before: restore(copy, config, source)}
+    assert [int(expected[step][0].step) for step in (before, last)] == [before, last]
+    capsys.readouterr()
+    fallen_back = []
+    folder = run / "checkpoints" / str(last)
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        workdir = tmp_path / "damaged"
+        shutil.copytree(run, workdir)
+        damage(workdir / file.relative_to(run))
+        state, position = restore(workdir, config, source)
+        step = int(state.step)
+        assert_trees_equal((state, position), expected[step])
+        told = capsys.readouterr().err.splitlines()
+        aside = workdir / "damaged" / str(last)
+        if step == before:
+            fallen_back.append(file.relative_to(folder).parts[0])
+            (line,) = told
+            assert line.startswith(f"s2c_jax: the checkpoint {workdir}/checkpoints/{last} cannot")
+            assert f"it is in {aside} now" in line
+            kept = sum(path.is_file() for path in aside.rglob("*"))
+            assert kept >= sum(path.is_file() for path in folder.rglob("*")) - 1
+        else:
+            assert told == []
+            assert not aside.exists()
+        shutil.rmtree(workdir)
+    assert set(fallen_back) >= {"state", "data", "contents", "metrics"}
+
+
+def test_training_goes_on_from_the_one_before_to_the_same_parameters(run, config, source, damaged):
+    last = checkpoint.steps(run)[-1]
+    remove(damaged / "checkpoints" / str(last) / "state" / "manifest.ocdbt")
+    train.train_and_evaluate(config, damaged)
+    assert checkpoint.steps(damaged)[-1] == last
+    assert_trees_equal(restore(damaged, config, source), restore(run, config, source))
+    assert (damaged / "damaged" / str(last)).is_dir()
+
+
+def test_if_none_can_be_read_the_last_is_named_and_all_stay(config, damaged):
+    steps = checkpoint.steps(damaged)
+    for step in steps:
+        remove(damaged / "checkpoints" / str(step) / "state" / "manifest.ocdbt")
+    with pytest.raises(UserError, match=f"checkpoints/{steps[-1]} cannot be read") as raised:
+        train.train_and_evaluate(config, damaged)
+    assert "\n" not in str(raised.value)
+    assert checkpoint.steps(damaged) == steps
+
+
+def test_a_damaged_generator_does_not_colour(config, damaged):
+    last = checkpoint.steps(damaged)[-1]
+    file = damaged / "checkpoints" / str(last) / "contents" / "metadata"
+    contents = json.loads(file.read_text())
+    contents["checksums"]["ema/params/output/kernel"] += 1
+    file.write_text(json.dumps(contents))
+    shapes = jax.eval_shape(lambda state: state.colorizer, train.initial_state(config))
+    with pytest.raises(UserError, match="ema/params/output/kernel is not what was saved"):
+        checkpoint.restore_generator(damaged, shapes, "last", averaged=True)
+
+
+def test_damaged_metrics_are_named(damaged):
+    step = checkpoint.steps(damaged)[0]
+    (damaged / "checkpoints" / str(step) / "metrics" / "metrics").write_text("{")
+    with pytest.raises(UserError, match=f"checkpoints/{step} cannot be read"):
+        checkpoint.find(damaged, "best")
