@@ -28,15 +28,23 @@ def open_manager(workdir: Path, keep: int) -> Iterator[ocp.CheckpointManager]:
 
     The last `keep` are kept, and the one with the smallest `BEST_BY` of those that have metrics.
 
+    Damaged metrics of a checkpoint are named on standard error, and it is set aside.
+
     Raises:
-        UserError: at its end, if the last save could not be written.
+        UserError: no checkpoint's metrics can be read; or, at its end, the last save cannot be
+            written.
     """
     # Orbax reads what earlier starts have measured, all of it or nothing.
+    damaged = {}
     for step in steps(workdir):
         try:
             _metrics(workdir, step)
         except UserError as error:
-            print(f"s2c_jax: {error}: it is in {_set_aside(workdir, step)} now", file=sys.stderr)
+            damaged[step] = error
+    if damaged and len(damaged) == len(steps(workdir)):
+        raise damaged[max(damaged)]
+    for step, reason in damaged.items():
+        print(f"s2c_jax: {reason}: it is in {_set_aside(workdir, step)} now", file=sys.stderr)
     manager = _open(workdir, keep)
     try:
         yield manager

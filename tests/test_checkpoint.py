@@ -1,9 +1,12 @@
 """Damage to a checkpoint is noticed, whatever it is, and the one before is taken."""
 
+import dataclasses
 import json
+import resource
 import shutil
 
 import jax
+import jax.numpy as jnp
 import pytest
 
 from s2c_jax import checkpoint, input_pipeline, train
@@ -131,6 +134,35 @@ def test_a_damaged_generator_does_not_colour(config, damaged):
     shapes = jax.eval_shape(lambda state: state.colorizer, train.initial_state(config))
     with pytest.raises(UserError, match="ema/params/output/kernel is not what was saved"):
         checkpoint.restore_generator(damaged, shapes, "last", averaged=True)
+
+
+def test_a_full_disk_is_named_and_what_was_there_stays(config, source, damaged):
+    """A limit on a file's size stands for it: the same call fails."""
+    steps = checkpoint.steps(damaged)
+    batches = input_pipeline.train_batches(source, batch_size=8, seed=0, num_threads=1)
+    state = train.initial_state(config)
+    state = dataclasses.replace(state, step=jnp.int32(99))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with (
+            pytest.raises(UserError, match="a checkpoint cannot be written in .*there are steps"),
+            checkpoint.open_manager(damaged, 2) as manager,
+        ):
+            checkpoint.save(manager, state, batches, len(source), {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert checkpoint.steps(damaged) == steps
+    assert int(restore(damaged, config, source)[0].step) == steps[-1]
+
+
+def test_if_no_metrics_can_be_read_all_checkpoints_stay(config, damaged):
+    steps = checkpoint.steps(damaged)
+    for step in steps:
+        remove(damaged / "checkpoints" / str(step) / "contents" / "metadata")
+    with pytest.raises(UserError, match=f"checkpoints/{steps[-1]} cannot be read"):
+        train.train_and_evaluate(config, damaged)
+    assert checkpoint.steps(damaged) == steps
 
 
 def test_damaged_metrics_are_named(damaged):

@@ -42,9 +42,9 @@ def resident_mb() -> int:
     return (resident - shared) * 4096 // 10**6
 
 
-def sources(name: str, size: int) -> dict[str, Any]:
+def sources(name: str, size: int, data_dir: str | None) -> dict[str, Any]:
     """Returns the training split in each way that its pictures are kept."""
-    builder = tfds.builder(f"{name}/{size}")
+    builder = tfds.builder(f"{name}/{size}", data_dir=data_dir)
     records = open_records(builder, "train")
     path = path_of(Path(builder.data_dir), "train")
     decoded = {"decoded": DecodedSource(path, len(records))} if path.exists() else {}
@@ -121,6 +121,7 @@ def main() -> None:
     """Measures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", default="openmoji_sketch")
+    parser.add_argument("--data_dir", help="where it is; default TFDS's own")
     parser.add_argument("--sizes", type=int, nargs="+", default=[64])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--batch", type=int, default=16)
@@ -132,7 +133,7 @@ def main() -> None:
         needed = options.share_of_peak * H100_FLOP_PER_SECOND / flop(size)[0]
         line = {"size": size, "h100_would_take_pairs_per_second": round(needed)}
         print(json.dumps(line), flush=True)
-        for kept, source in sources(options.dataset, size).items():
+        for kept, source in sources(options.dataset, size, options.data_dir).items():
             for threads in options.threads:
                 line = {"dataset": options.dataset, "size": size, "kept": kept}
                 print(json.dumps(line | read(source, threads, options.batch)), flush=True)

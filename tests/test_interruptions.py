@@ -1,0 +1,67 @@
+"""A run that is ended by signals, again and again, is one run."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from experiments.interruptions.run import checksums, command, interrupt
+from s2c_jax.stopping import stop_on_signals
+from tests.test_main import SMALL
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+# The signals come at moments that no other test has.
+def test_a_run_that_dies_in_every_way_ends_with_the_same_parameters(
+    tmp_path, data_dir, monkeypatch
+):
+    monkeypatch.setenv("XLA_FLAGS", "")
+    settings = (*SMALL, f"--config.dataset.data_dir={data_dir}", "--config.num_epochs=30")
+    alone, interrupted = tmp_path / "alone", tmp_path / "interrupted"
+    subprocess.run(command(alone, *settings), cwd=ROOT, check=True, timeout=300)
+    train = command(interrupted, *settings)
+    deaths = interrupt(
+        train,
+        interrupted,
+        [
+            ("after an epoch", signal.SIGTERM),
+            ("while a checkpoint is written", signal.SIGKILL),
+            ("after an epoch", signal.SIGINT),
+        ],
+        seed=0,
+    )
+    assert [death.status for death in deaths] == [128 + 15, -9, 128 + 2]
+    assert 0 < deaths[0].step <= deaths[1].step < deaths[2].step
+    subprocess.run(train, cwd=ROOT, check=True, timeout=300)
+    assert checksums(interrupted) == checksums(alone)
+    assert not (interrupted / "damaged").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_first_signal_is_noted_and_the_next_has_its_default_meaning(number, capsys):
+    handlers = [signal.getsignal(other) for other in (signal.SIGTERM, signal.SIGINT)]
+    with stop_on_signals() as stop:
+        assert stop.signal is None
+        os.kill(os.getpid(), number)
+        assert stop.signal == number
+        assert signal.getsignal(signal.SIGTERM) == signal.getsignal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert capsys.readouterr().err.startswith(f"{number.name}: a checkpoint, then the end")
+    assert [signal.getsignal(other) for other in (signal.SIGTERM, signal.SIGINT)] == handlers
+
+
+def test_in_another_thread_there_are_no_signals():
+    noted = []
+
+    def run():
+        with stop_on_signals() as stop:
+            noted.append(stop.signal)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert noted == [None]
