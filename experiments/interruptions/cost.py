@@ -1,0 +1,63 @@
+"""Measures what a checkpoint costs: the time that training stands still, and until it is written.
+
+python -m experiments.interruptions.cost
+
+prints a line of JSON for the demo's and the article's networks.
+"""
+
+import dataclasses
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+
+from configs import openmoji, sketch2color
+from s2c_jax import checkpoint, input_pipeline, runtime, train
+
+SAVES = 5
+
+
+def measure(name: str, config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """Saves a few times, each after the one before has been written."""
+    source = input_pipeline.open_split("openmoji_sketch", 64, "train")
+    batches = input_pipeline.train_batches(source, batch_size=16, seed=0, num_threads=1)
+    state = train.initial_state(config)
+    stands, written = [], []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        checkpoint.open_manager(Path(folder), keep=1) as manager,
+    ):
+        for step in range(1, SAVES + 1):
+            state = dataclasses.replace(state, step=jnp.int32(step))
+            begun = time.perf_counter()
+            checkpoint.save(manager, state, batches, len(source), {})
+            stands.append(time.perf_counter() - begun)
+            manager.wait_until_finished()
+            written.append(time.perf_counter() - begun)
+    batches.close()
+    return {
+        "networks": name,
+        "state_mb": round(sum(leaf.nbytes for leaf in jax.tree.leaves(state)) / 1e6),
+        "stands_still_seconds": round(statistics.median(stands), 2),
+        "written_after_seconds": round(statistics.median(written), 2),
+    }
+
+
+def main() -> None:
+    """Measures."""
+    runtime.prepare()
+    for name, config in (
+        ("configs/openmoji.py", openmoji.get_config()),
+        ("configs/sketch2color.py", sketch2color.get_config()),
+    ):
+        print(json.dumps(measure(name, config)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
