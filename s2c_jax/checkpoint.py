@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import sys
 import zlib
 from collections.abc import Iterator, Mapping
@@ -107,6 +108,7 @@ def save(
     if kept:
         checksums["metrics"] = _checksum(kept)
     contents = {"num_pairs": num_pairs, "checksums": checksums}
+    _require_room(Path(manager.directory), state)
     with _writable(manager):
         manager.save(
             int(state.step),
@@ -200,6 +202,17 @@ def _restore(
             found["data"] = _checksum(batches.get_state())
         _compare(found, restored.contents)
         return restored.state, restored.contents.get("num_pairs")
+
+
+def _require_room(folder: Path, state: TrainState) -> None:
+    """Raises UserError if the state does not fit on the disk, before Orbax's threads find out."""
+    needed = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise UserError(
+            f"a checkpoint takes {needed / 1e6:.1f} MB and {folder} has {free / 1e6:.1f} MB left: "
+            "make room and give the same command again; the checkpoints before are still there"
+        )
 
 
 def _checksums(tree: PyTree) -> dict[str, int]:

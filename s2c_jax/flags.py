@@ -37,8 +37,9 @@ def parse(arguments: Sequence[str]) -> Sequence[str]:
                 config_lib.require_key(flag.removeprefix("config."))
         rest = flags.FLAGS(arguments)
         if not flags.FLAGS["verbosity"].present:
-            # Orbax tells every step of a save, TFDS warns of a data set that is not there yet.
-            logging.set_verbosity(logging.ERROR)
+            # Orbax tells every step of a save, and of one that fails in all of its threads; TFDS
+            # warns of a data set that is not there yet.
+            logging.set_verbosity(logging.FATAL)
         file = Path(config_flags.get_config_filename(flags.FLAGS["config"]).partition(":")[0])
         if not file.is_file():
             raise UserError(f"--config: there is no file {file}")

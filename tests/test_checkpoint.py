@@ -156,6 +156,22 @@ def test_a_full_disk_is_named_and_what_was_there_stays(config, source, damaged):
     assert int(restore(damaged, config, source)[0].step) == steps[-1]
 
 
+def test_a_checkpoint_that_has_no_room_is_not_begun(config, source, damaged, monkeypatch):
+    steps = checkpoint.steps(damaged)
+    batches = input_pipeline.train_batches(source, batch_size=8, seed=0, num_threads=1)
+    state = dataclasses.replace(train.initial_state(config), step=jnp.int32(99))
+    usage = shutil.disk_usage(damaged)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with (
+        pytest.raises(UserError, match=r"checkpoints has 0.0 MB left: make room"),
+        checkpoint.open_manager(damaged, 2) as manager,
+    ):
+        checkpoint.save(manager, state, batches, len(source), {})
+    assert sorted(path.name for path in (damaged / "checkpoints").iterdir()) == sorted(
+        map(str, steps)
+    )
+
+
 def test_if_no_metrics_can_be_read_all_checkpoints_stay(config, damaged):
     steps = checkpoint.steps(damaged)
     for step in steps:

@@ -40,6 +40,12 @@ def test_a_run_that_dies_in_every_way_ends_with_the_same_parameters(
     assert checksums(interrupted) == checksums(alone)
     assert not (interrupted / "damaged").exists()
 
+    # From the same checkpoint on eight devices.
+    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
+    more = command(interrupted, *settings[:-1], "--config.num_epochs=31")
+    subprocess.run(more, cwd=ROOT, check=True, timeout=300)
+    assert checksums(interrupted)["last step"] == checksums(alone)["last step"] // 30 * 31
+
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_first_signal_is_noted_and_the_next_has_its_default_meaning(number, capsys):
