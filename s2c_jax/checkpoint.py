@@ -13,9 +13,12 @@ import grain.checkpoint
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import PyTree
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
+from s2c_jax import processes
 from s2c_jax.errors import UserError
 from s2c_jax.train_state import TrainState
 
@@ -45,7 +48,8 @@ def open_manager(workdir: Path, keep: int) -> Iterator[ocp.CheckpointManager]:
     if damaged and len(damaged) == len(steps(workdir)):
         raise damaged[max(damaged)]
     for step, reason in damaged.items():
-        print(f"s2c_jax: {reason}: it is in {_set_aside(workdir, step)} now", file=sys.stderr)
+        _set_aside(workdir, step, reason)
+    processes.wait_for_all("the checkpoints are sound")
     manager = _open(workdir, keep)
     try:
         yield manager
@@ -114,7 +118,7 @@ def save(
             int(state.step),
             metrics=kept,
             args=ocp.args.Composite(
-                state=ocp.args.StandardSave(state),
+                state=ocp.args.StandardSave(_of_all_processes(state)),
                 data=grain.checkpoint.CheckpointSave(batches),
                 contents=ocp.args.JsonSave(contents),
             ),
@@ -168,12 +172,9 @@ def restore_latest(
                 "now: take another --workdir, or that data"
             )
         for bad, reason in damaged:
-            print(
-                f"s2c_jax: {reason}: it is in {_set_aside(workdir, bad)} now, and training goes on "
-                f"from step {step}",
-                file=sys.stderr,
-            )
+            _set_aside(workdir, bad, reason)
         if damaged:
+            processes.wait_for_all("damaged checkpoints are set aside")
             manager.reload()
         return restored
     if damaged:
@@ -186,7 +187,7 @@ def _restore(
     manager: ocp.CheckpointManager, step: int, state: TrainState, batches: Any
 ) -> tuple[TrainState, int | None]:
     """Returns a checkpoint's state, and of how many pairs its data was (None at the start)."""
-    shapes = jax.tree.map(ocp.tree.to_shape_dtype_struct, state)
+    shapes = jax.tree.map(ocp.tree.to_shape_dtype_struct, _of_all_processes(state))
     position = {"data": grain.checkpoint.CheckpointRestore(batches)} if step else {}
     with _readable(Path(manager.directory) / str(step)):
         restored = manager.restore(
@@ -197,11 +198,35 @@ def _restore(
                 **position,
             ),
         )
-        found = _checksums(restored.state)
+        own = _of_this_process(restored.state)
+        found = _checksums(own)
         if step:
             found["data"] = _checksum(batches.get_state())
         _compare(found, restored.contents)
-        return restored.state, restored.contents.get("num_pairs")
+        return own, restored.contents.get("num_pairs")
+
+
+def _of_all_processes(state: TrainState) -> TrainState:
+    """Returns a state that lies on this process's devices as one that lies on all devices."""
+    if jax.process_count() == 1:
+        return state
+    everywhere: TrainState = multihost_utils.host_local_array_to_global_array(
+        state, _all_devices(), PartitionSpec()
+    )
+    return everywhere
+
+
+def _of_this_process(state: TrainState) -> TrainState:
+    if jax.process_count() == 1:
+        return state
+    own: TrainState = multihost_utils.global_array_to_host_local_array(
+        state, _all_devices(), PartitionSpec()
+    )
+    return own
+
+
+def _all_devices() -> Mesh:
+    return Mesh(np.array(jax.devices()), ("batch",))
 
 
 def _require_room(folder: Path, state: TrainState) -> None:
@@ -236,8 +261,12 @@ def _compare(found: Mapping[str, int], contents: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} is not what was saved")
 
 
-def _set_aside(workdir: Path, step: int) -> Path:
-    """Moves a damaged checkpoint out of the way of the next one of its step; returns where to."""
+def _set_aside(workdir: Path, step: int, reason: UserError) -> None:
+    """Moves a damaged checkpoint out of the way of the next one of its step, and says so."""
+    # All have seen the damage before one of them moves it.
+    processes.wait_for_all(f"checkpoint {step} is damaged")
+    if not processes.is_first():
+        return
     place = workdir / "damaged" / str(step)
     number = 1
     while place.exists():
@@ -245,7 +274,7 @@ def _set_aside(workdir: Path, step: int) -> Path:
         place = place.with_name(f"{step}_{number}")
     place.parent.mkdir(exist_ok=True)
     (workdir / "checkpoints" / str(step)).rename(place)
-    return place
+    print(f"s2c_jax: {reason}: it is in {place} now", file=sys.stderr)
 
 
 def steps(workdir: Path) -> list[int]:

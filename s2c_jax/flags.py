@@ -8,12 +8,22 @@ from absl import flags, logging
 from ml_collections import config_flags
 
 from s2c_jax import config as config_lib
+from s2c_jax import processes
 from s2c_jax.errors import UserError
 
 CONFIG = config_flags.DEFINE_config_file(
     "config", None, "A file of configs/; --config.KEY=VALUE overrides one of its settings."
 )
 WORKDIR = flags.DEFINE_string("workdir", None, "Everything of the run is written here.")
+DISTRIBUTED = flags.DEFINE_boolean(
+    "distributed", False, "Join the run's other processes, as SLURM, Open MPI, Kubernetes or Cloud "
+    "TPU tell of them."
+)  # fmt: skip
+COORDINATOR = flags.DEFINE_string(
+    "coordinator", None, "HOST:PORT of process 0, to join the others without a scheduler."
+)
+NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many there are then.")
+PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.")
 flags.mark_flags_as_required(["config", "workdir"])
 
 
@@ -26,6 +36,17 @@ def workdir() -> Path:
     if not WORKDIR.value:
         raise UserError("--workdir names no folder")
     return Path(WORKDIR.value)
+
+
+def join_processes() -> None:
+    """Joins the run's other processes, if a flag says that there are any.
+
+    Raises:
+        UserError: they cannot be found.
+    """
+    given = (COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value)
+    if DISTRIBUTED.value or given != (None, None, None):
+        processes.join(*given)
 
 
 def parse(arguments: Sequence[str]) -> Sequence[str]:

@@ -107,9 +107,12 @@ def train_batches(
     batches = (
         grain.MapDataset.source(source)
         .seed(seed)
-        .shuffle()[:whole_batches][jax.process_index() :: jax.process_count()]
+        .shuffle()[:whole_batches]
         .map(decode)
-        .batch(batch_size // jax.process_count(), drop_remainder=True)
+        # A process's share of a batch stands together in it, as its devices do among all.
+        .batch(batch_size // jax.process_count(), drop_remainder=True)[
+            jax.process_index() :: jax.process_count()
+        ]
         .map(split_over_devices)
         .repeat()
         .to_iter_dataset(

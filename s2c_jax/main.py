@@ -17,6 +17,7 @@ def main(arguments: Sequence[str]) -> None:
     try:
         if arguments[1:]:
             raise UserError(f"what is {arguments[1]!r} for? A setting looks like --config.seed=1")
+        flags.join_processes()
         signal = train_and_evaluate(flags.CONFIG.value, flags.workdir())
     except UserError as error:
         sys.exit(f"s2c_jax: {error}")

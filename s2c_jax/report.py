@@ -13,7 +13,7 @@ import tensorboardX
 import tqdm
 from jaxtyping import Array, Float, UInt8
 
-from s2c_jax import images
+from s2c_jax import images, processes
 from s2c_jax.errors import UserError
 
 # Steps that may be queued on the devices: enough to keep them busy, few enough that neither memory
@@ -28,8 +28,9 @@ _SHOWN = ("mae", "ciede2000")
 class Report:
     """Collects a run's losses and metrics and shows them.
 
-    Use it in a `with`. TensorBoard's scalars are means over an epoch, at the number of epochs done.
-    On a terminal there is a progress bar, elsewhere a line at least every half minute.
+    Use it in a `with`. Of several processes the first shows and writes. TensorBoard's scalars are
+    means over an epoch, at the number of epochs done. On a terminal there is a progress bar,
+    elsewhere a line at least every half minute.
 
     Attributes:
         workdir: pictures go to its samples/, events to its tensorboard/.
@@ -56,14 +57,16 @@ class Report:
         self._skip_not_finite = skip_not_finite
         # Events of an epoch that is trained once more are taken back.
         self._writer = tensorboardX.SummaryWriter(
-            str(workdir / "tensorboard"), purge_step=first_step // steps_per_epoch + 1
+            str(workdir / "tensorboard"),
+            purge_step=first_step // steps_per_epoch + 1,
+            write_to_disk=processes.is_first(),
         )
         self._bar = tqdm.tqdm(
             initial=first_step,
             total=last_step,
             unit="step",
             dynamic_ncols=True,
-            disable=not sys.stderr.isatty(),
+            disable=not (sys.stderr.isatty() and processes.is_first()),
         )
         self._in_flight: collections.deque[tuple[int, Mapping[str, Array]]] = collections.deque()
         self._step = first_step
@@ -171,6 +174,8 @@ class Report:
         Raises:
             UserError: they cannot be written.
         """
+        if not processes.is_first():
+            return
         sheet = images.sheet(list(columns.values()), list(columns))
         path = self._workdir / "samples" / f"epoch_{epoch:04d}.png"
         try:
@@ -191,6 +196,8 @@ class Report:
         return {name: value / steps for name, value in self._sums.items()}
 
     def _line(self, place: str, extra: str = "") -> None:
+        if not processes.is_first():
+            return
         self._line_time = time.perf_counter()
         seconds_a_step = (self._line_time - self._run_time) / (self._step - self._first_step)
         left = tqdm.tqdm.format_interval(seconds_a_step * (self._last_step - self._step))

@@ -14,10 +14,10 @@ import numpy as np
 import optax
 from jaxtyping import Array
 
-from s2c_jax import checkpoint, files, input_pipeline, runtime
+from s2c_jax import checkpoint, files, input_pipeline, processes, runtime
 from s2c_jax import config as config_lib
 from s2c_jax.errors import UserError
-from s2c_jax.inference import make_generate
+from s2c_jax.inference import everywhere, make_generate
 from s2c_jax.models import vgg16
 from s2c_jax.models.discriminator import Discriminator
 from s2c_jax.models.generator import Generator
@@ -165,7 +165,7 @@ def make_networks(
     return generator, Discriminator(config.discriminator.channels, dtype), optimizer
 
 
-def compile_step(train_step: Any, config: ml_collections.ConfigDict) -> jax.stages.Compiled:
+def compile_step(train_step: Any, config: ml_collections.ConfigDict) -> Any:
     """Compiles the step for `initial_state` and the batches of `input_pipeline.train_batches`.
 
     On CPU the compiler takes as much memory as training does. Before there is a state, they do not
@@ -176,23 +176,27 @@ def compile_step(train_step: Any, config: ml_collections.ConfigDict) -> jax.stag
         config: the run's settings.
 
     Returns:
-        The compiled step, which takes nothing else than that.
+        The compiled step, which takes nothing else than that; with several processes, the step as
+        it is, which compiles when it is called.
     """
+    if jax.process_count() > 1:
+        # What `lower` gives knows nothing of the arrays that a process has of its own.
+        return train_step
     size = config.image_size
     shape = (jax.local_device_count(), config.batch_size // jax.device_count(), size, size, 3)
     pictures = jax.ShapeDtypeStruct(shape, np.uint8, sharding=input_pipeline.batch_sharding())
     state = jax.eval_shape(_create(config), _keys(config.seed)[0])
     batch = {"sketch": pictures, "color": pictures}
-    compiled: jax.stages.Compiled = train_step.lower(state, batch).compile()
+    compiled = train_step.lower(state, batch).compile()
     runtime.give_back()
     return compiled
 
 
 def initial_state(config: ml_collections.ConfigDict) -> TrainState:
-    """Returns the state at step 0, replicated over the devices."""
+    """Returns the state at step 0, replicated over this process's devices."""
     # It runs once, and on CPU compilation is most of its time: a third of it is enough.
     quickly = {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else None
-    create = jax.jit(_create(config), out_shardings=_replicated(), compiler_options=quickly)
+    create = jax.jit(_create(config), out_shardings=everywhere(), compiler_options=quickly)
     state: TrainState = create(_keys(config.seed)[0])
     runtime.give_back()
     return state
@@ -216,29 +220,26 @@ def _keys(seed: int) -> tuple[Array, Array]:
     return initial, steps
 
 
-def _replicated() -> jax.sharding.NamedSharding:
-    mesh = jax.sharding.Mesh(np.array(jax.devices()), ("batch",))
-    return jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
-
-
 @contextlib.contextmanager
 def claim_workdir(config: ml_collections.ConfigDict, workdir: Path) -> Iterator[None]:
-    """Makes the workdir and its config.json, and keeps other processes out of it.
+    """Makes the workdir and its config.json, and keeps other runs' processes out of it.
 
     Raises:
         UserError: another process is in it, or another run; or it cannot be written.
     """
     with contextlib.ExitStack() as stack:
-        try:
-            workdir.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(files.locked(workdir))
-            _write_config(config, workdir)
-        except BlockingIOError:
-            raise UserError(f"--workdir {workdir}: another process is training in it") from None
-        except OSError as error:
-            raise UserError(
-                f"--workdir {workdir} cannot be written ({error.strerror or error})"
-            ) from None
+        if processes.is_first():
+            try:
+                workdir.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(files.locked(workdir))
+                _write_config(config, workdir)
+            except BlockingIOError:
+                raise UserError(f"--workdir {workdir}: another process is training in it") from None
+            except OSError as error:
+                raise UserError(
+                    f"--workdir {workdir} cannot be written ({error.strerror or error})"
+                ) from None
+        processes.wait_for_all("the workdir is there")
         yield
 
 
