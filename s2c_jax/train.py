@@ -140,7 +140,7 @@ def _train(
                         "coloured": generate(state.colorizer, samples["sketch"]),
                         "truth": samples["color"],
                     })  # fmt: skip
-                stopped = stop.signal
+                stopped = stop.after(step)
                 if due or stopped:
                     checkpoint.save(manager, state, batches, len(train_source), metrics)
                 if rest == 0:
