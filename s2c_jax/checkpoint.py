@@ -26,16 +26,20 @@ from s2c_jax.train_state import TrainState
 BEST_BY = "ciede2000"
 
 
+class DamageError(UserError):
+    """A checkpoint is not what was saved."""
+
+
 @contextlib.contextmanager
 def open_manager(workdir: Path, keep: int) -> Iterator[ocp.CheckpointManager]:
     """Opens `workdir`/checkpoints for writing, one folder a step, and ends the last save.
 
     The last `keep` are kept, and the one with the smallest `BEST_BY` of those that have metrics.
 
-    Damaged metrics of a checkpoint are named on standard error, and it is set aside.
+    Damaged metrics are named on standard error and set aside; it is a checkpoint without them then.
 
     Raises:
-        UserError: no checkpoint's metrics can be read; or, at its end, the last save cannot be
+        UserError: metrics cannot be read, but for damage; or, at its end, the last save cannot be
             written.
     """
     # Orbax reads what earlier starts have measured, all of it or nothing.
@@ -43,13 +47,12 @@ def open_manager(workdir: Path, keep: int) -> Iterator[ocp.CheckpointManager]:
     for step in steps(workdir):
         try:
             _metrics(workdir, step)
-        except UserError as error:
-            damaged[step] = error
-    if damaged and len(damaged) == len(steps(workdir)):
-        raise damaged[max(damaged)]
+        except DamageError as error:
+            damaged[step] = str(error)
+    processes.wait_for_all("the metrics have been read")
     for step, reason in damaged.items():
-        _set_aside(workdir, step, reason)
-    processes.wait_for_all("the checkpoints are sound")
+        _set_aside(workdir, workdir / "checkpoints" / str(step) / "metrics", reason)
+    processes.wait_for_all("damaged metrics are set aside")
     manager = _open(workdir, keep)
     try:
         yield manager
@@ -109,6 +112,7 @@ def save(
     kept = dict(metrics) if BEST_BY in metrics else None
     checksums = _checksums(state)
     checksums["data"] = _checksum(batches.get_state())
+    checksums["num_pairs"] = _checksum(num_pairs)
     if kept:
         checksums["metrics"] = _checksum(kept)
     contents = {"num_pairs": num_pairs, "checksums": checksums}
@@ -147,7 +151,7 @@ def restore_latest(
     """Returns the last sound checkpoint's state and moves `batches` to its position.
 
     Damaged ones behind it are named on standard error and set aside, in `workdir`/damaged: their
-    steps will be saved again.
+    steps will be saved again. Not if all are damaged, or for want of memory and the like.
 
     Args:
         manager: from `open_manager`; if it has no checkpoint, `state` is returned as it is.
@@ -159,51 +163,74 @@ def restore_latest(
         UserError: there are checkpoints and none can be read, or they are of other data.
     """
     workdir = Path(manager.directory).parent
-    damaged: list[tuple[int, UserError]] = []
+    damaged: list[tuple[int, str]] = []
     for step in sorted(manager.all_steps(), reverse=True):
+        restored = None
         try:
-            restored, trained_on = _restore(manager, step, state, batches)
-        except UserError as error:
-            damaged.append((step, error))
+            restored = _restore(manager, step, state, batches)
+        except DamageError as error:
+            reason = str(error)
+        if not processes.all_agree(restored is not None):
+            if restored:
+                reason = f"another process cannot read the checkpoint {step}"
+            damaged.append((step, reason))
             continue
+        assert restored is not None
+        found, trained_on = restored
         if trained_on not in (None, num_pairs):
             raise UserError(
                 f"the run was trained on {trained_on} pairs and the data set has {num_pairs} "
                 "now: take another --workdir, or that data"
             )
         for bad, reason in damaged:
-            _set_aside(workdir, bad, reason)
+            _set_aside(workdir, Path(manager.directory) / str(bad), reason)
         if damaged:
             processes.wait_for_all("damaged checkpoints are set aside")
             manager.reload()
-        return restored
+        return found
     if damaged:
         # All of them: it may well be something else than damage, and they stay where they are.
-        raise damaged[0][1]
+        raise UserError(damaged[0][1])
     return state
 
 
 def _restore(
     manager: ocp.CheckpointManager, step: int, state: TrainState, batches: Any
 ) -> tuple[TrainState, int | None]:
-    """Returns a checkpoint's state, and of how many pairs its data was (None at the start)."""
+    """Returns a checkpoint's state, and of how many pairs its data was (None at the start).
+
+    Raises:
+        DamageError: it is not what was saved; `batches` is where it was before.
+        UserError: it cannot be read for another reason.
+    """
+    folder = Path(manager.directory) / str(step)
+    if (folder / "num_pairs").is_dir():
+        raise UserError(f"{folder} is of an earlier version, which kept no checksums: take that")
     shapes = jax.tree.map(ocp.tree.to_shape_dtype_struct, _of_all_processes(state))
     position = {"data": grain.checkpoint.CheckpointRestore(batches)} if step else {}
-    with _readable(Path(manager.directory) / str(step)):
-        restored = manager.restore(
-            step,
-            args=ocp.args.Composite(
-                state=ocp.args.StandardRestore(shapes),
-                contents=ocp.args.JsonRestore(),
-                **position,
-            ),
-        )
-        own = _of_this_process(restored.state)
-        found = _checksums(own)
+    before = batches.get_state() if step else None
+    try:
+        with _readable(folder):
+            restored = manager.restore(
+                step,
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardRestore(shapes),
+                    contents=ocp.args.JsonRestore(),
+                    **position,
+                ),
+            )
+            own = _of_this_process(restored.state)
+            found = _checksums(own)
+            num_pairs: int | None = restored.contents.get("num_pairs")
+            if step:
+                found["data"] = _checksum(batches.get_state())
+                found["num_pairs"] = _checksum(num_pairs)
+            _compare(found, restored.contents)
+            return own, num_pairs
+    except UserError:
         if step:
-            found["data"] = _checksum(batches.get_state())
-        _compare(found, restored.contents)
-        return own, restored.contents.get("num_pairs")
+            batches.set_state(before)
+        raise
 
 
 def _of_all_processes(state: TrainState) -> TrainState:
@@ -261,20 +288,25 @@ def _compare(found: Mapping[str, int], contents: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} is not what was saved")
 
 
-def _set_aside(workdir: Path, step: int, reason: UserError) -> None:
-    """Moves a damaged checkpoint out of the way of the next one of its step, and says so."""
-    # All have seen the damage before one of them moves it.
-    processes.wait_for_all(f"checkpoint {step} is damaged")
+def _set_aside(workdir: Path, folder: Path, reason: str) -> None:
+    """Moves what is damaged of a checkpoint out of the way, and says so; of all processes one."""
     if not processes.is_first():
         return
-    place = workdir / "damaged" / str(step)
-    number = 1
+    name = "_".join(folder.relative_to(workdir / "checkpoints").parts)
+    place, number = workdir / "damaged" / name, 1
     while place.exists():
         number += 1
-        place = place.with_name(f"{step}_{number}")
-    place.parent.mkdir(exist_ok=True)
-    (workdir / "checkpoints" / str(step)).rename(place)
-    print(f"s2c_jax: {reason}: it is in {place} now", file=sys.stderr)
+        place = place.with_name(f"{name}_{number}")
+    try:
+        if folder.exists():
+            place.parent.mkdir(exist_ok=True)
+            folder.rename(place)
+            reason += f": it is in {place} now"
+    except OSError as error:
+        raise UserError(
+            f"{reason}, nor can it be moved to {place} ({error.strerror or error})"
+        ) from None
+    print(f"s2c_jax: {reason}", file=sys.stderr)
 
 
 def steps(workdir: Path) -> list[int]:
@@ -315,12 +347,15 @@ def _metrics(workdir: Path, step: int) -> dict[str, float]:
     Raises:
         UserError: they cannot be read.
     """
-    folder = workdir / "checkpoints" / str(step)
-    if not (folder / "metrics").is_dir():
+    folder = workdir.absolute() / "checkpoints" / str(step)
+    if (folder / "num_pairs").is_dir():
         return {}
     with _readable(folder):
+        contents = _contents(folder)
+        if "metrics" not in contents["checksums"]:
+            return {}
         metrics: dict[str, float] = json.loads((folder / "metrics" / "metrics").read_text())
-        _compare({"metrics": _checksum(metrics)}, _contents(folder))
+        _compare({"metrics": _checksum(metrics)}, contents)
         return metrics
 
 
@@ -344,7 +379,7 @@ def restore_generator(
         The step and the variables.
 
     Raises:
-        UserError: there is no such checkpoint, or it cannot be read.
+        UserError: there is no such checkpoint, or it cannot be read, or is not what was saved.
     """
     step = find(workdir, step)
     folder = workdir.absolute() / "checkpoints" / str(step)
@@ -369,7 +404,14 @@ def _readable(folder: Path) -> Iterator[None]:
         yield
     # What a damaged file makes of Orbax, TensorStore and Grain has no class of its own.
     except Exception as error:
-        raise UserError(f"the checkpoint {folder} cannot be read ({_reason(error)})") from error
+        message = f"the checkpoint {folder} cannot be read ({_reason(error)})"
+        # The machine's troubles, which may be over next time.
+        troubled = (
+            isinstance(error, MemoryError)
+            or (isinstance(error, OSError) and not isinstance(error, FileNotFoundError))
+            or "RESOURCE_EXHAUSTED" in str(error)
+        )
+        raise UserError(message) if troubled else DamageError(message) from error
 
 
 @contextlib.contextmanager

@@ -104,7 +104,8 @@ def default_config() -> ml_collections.ConfigDict:
     # The generator that colours is an exponential moving average of the trained one with this
     # decay a step; 0 is the trained one itself.
     optimizer.ema_decay = 0.995
-    # Whether a step whose gradient is not finite is left out and counted, or ends the training.
+    # Whether a network's update whose gradient is not finite is left out, and the step counted, or
+    # training ends.
     optimizer.skip_not_finite = False
 
     config.validation = validation = ml_collections.ConfigDict()

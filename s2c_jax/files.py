@@ -26,11 +26,13 @@ def write_whole(path: Path, data: bytes) -> None:
 def locked(folder: Path) -> Iterator[None]:
     """Keeps other processes that ask for it out of a folder; the system lets go if this one dies.
 
+    It is a file in it, for other hosts do not see locks of folders.
+
     Raises:
         BlockingIOError: another process has it.
-        OSError: there is no such folder.
+        OSError: the file cannot be written.
     """
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

@@ -60,7 +60,7 @@ def open_split(name: str, image_size: int, split: str, data_dir: str = "") -> An
         )
     path = decoded.path_of(Path(builder.data_dir), split)
     if path.exists():
-        return decoded.DecodedSource(path, builder.info.splits[split].num_examples)
+        return decoded.DecodedSource(path, builder.info.splits[split].num_examples, image_size)
     return open_records(builder, split)
 
 

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str]) -> None:
     except UserError as error:
         sys.exit(f"s2c_jax: {error}")
     except KeyboardInterrupt:
-        # Before the first step there is nothing to keep.
+        # Before there is a state, there is nothing to keep.
         signal = Signals.SIGINT
     if signal:
         sys.exit(128 + signal)

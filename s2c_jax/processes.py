@@ -1,6 +1,7 @@
 """The processes of a run on several hosts: how they find each other, and who does what."""
 
 import jax
+import numpy as np
 from jax.experimental import multihost_utils
 
 from s2c_jax.errors import UserError
@@ -50,3 +51,14 @@ def wait_for_all(place: str) -> None:
     """
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(place)
+
+
+def all_agree(mine: bool) -> bool:
+    """Returns whether it is true in all processes.
+
+    Args:
+        mine: whether it is in this one.
+    """
+    if jax.process_count() == 1:
+        return mine
+    return bool(multihost_utils.process_allgather(np.array(mine)).all())

@@ -38,7 +38,8 @@ class Report:
         last_step: the step at which the run ends.
         steps_per_epoch: how many steps an epoch has.
         batch_size: pictures a step.
-        skip_not_finite: whether steps whose gradient is not finite are counted; else one is an end.
+        skip_not_finite: whether steps with a skipped update are counted, and not in the means;
+            else one is an end.
     """
 
     def __init__(
@@ -113,6 +114,14 @@ class Report:
         """
         self._in_flight.append((step, losses))
         self._fetch(_STEPS_IN_FLIGHT)
+
+    def finish(self) -> None:
+        """Waits for all steps so far.
+
+        Raises:
+            UserError: an update of one of them was skipped.
+        """
+        self._fetch(0)
 
     def _fetch(self, leave: int) -> None:
         while len(self._in_flight) > leave:
@@ -207,8 +216,10 @@ class Report:
             if (value := self._means().get(name)) is not None
         )
         skipped = f"  skipped {self._skipped}" if self._skipped else ""
-        self._bar.write(
+        line = (
             f"{place} of {-(-self._last_step // self._steps_per_epoch)}{losses}{skipped}{extra}"
-            f"  {self._images_per_second():.1f} images/s  {left} left",
-            file=sys.stderr,
+            f"  {self._images_per_second():.1f} images/s  {left} left"
         )
+        # Whoever read it may be gone, and training goes on.
+        with contextlib.suppress(OSError):
+            self._bar.write(line, file=sys.stderr)

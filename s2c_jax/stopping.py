@@ -1,8 +1,8 @@
 """Being told to stop: SIGTERM from a scheduler, SIGINT from Ctrl-C."""
 
 import contextlib
+import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from signal import Signals
@@ -46,10 +46,11 @@ def stop_on_signals() -> Iterator[Stop]:
 
     def note(number: int, _: object) -> None:
         stop.signal = Signals(number)
-        print(f"{stop.signal.name}: a checkpoint, then the end; another ends it at once",
-              file=sys.stderr)  # fmt: skip
         for other in before:
             signal.signal(other, signal.SIG_DFL)
+        # Whoever reads this may have got the signal as well, and be gone.
+        with contextlib.suppress(OSError):
+            os.write(2, f"{stop.signal.name}: a checkpoint, then the end\n".encode())
 
     for number in before:
         signal.signal(number, note)

@@ -95,6 +95,8 @@ def _train(
     samples = input_pipeline.read_pairs(validation_source, range(config.validation.num_samples))
 
     with (
+        # Until the last checkpoint is written.
+        stop_on_signals() as stop,
         contextlib.closing(batches),
         checkpoint.open_manager(workdir, config.checkpoint.keep) as manager,
     ):
@@ -106,17 +108,14 @@ def _train(
         if first_step >= last_step:
             print(f"{workdir} is at step {first_step} of {last_step}: there is nothing left to do")
             return None
-        with (
-            stop_on_signals() as stop,
-            Report(
-                workdir,
-                first_step,
-                last_step,
-                steps_per_epoch,
-                config.batch_size,
-                skip_not_finite=config.optimizer.skip_not_finite,
-            ) as report,
-        ):
+        with Report(
+            workdir,
+            first_step,
+            last_step,
+            steps_per_epoch,
+            config.batch_size,
+            skip_not_finite=config.optimizer.skip_not_finite,
+        ) as report:
             for step in range(first_step + 1, last_step + 1):
                 with report.waiting():
                     batch = next(batches)
@@ -142,6 +141,7 @@ def _train(
                     })  # fmt: skip
                 stopped = stop.after(step)
                 if due or stopped:
+                    report.finish()
                     checkpoint.save(manager, state, batches, len(train_source), metrics)
                 if rest == 0:
                     # Between epochs there are blocks of other sizes, which leave holes.

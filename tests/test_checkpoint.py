@@ -1,12 +1,14 @@
 """Damage to a checkpoint is noticed, whatever it is, and the one before is taken."""
 
 import dataclasses
+import errno
 import json
 import resource
 import shutil
 
 import jax
 import jax.numpy as jnp
+import orbax.checkpoint as ocp
 import pytest
 
 from s2c_jax import checkpoint, input_pipeline, train
@@ -24,7 +26,8 @@ def truncate(path):
 
 def flip(path):
     data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 0x10
+    for place in (len(data) // 3, len(data) // 2):
+        data[place] ^= 0x10
     path.write_bytes(data)
 
 
@@ -81,7 +84,7 @@ def test_whatever_file_is_damaged_what_is_restored_is_right(
     expected = {last: restore(run, config, source), before: restore(copy, config, source)}
     assert [int(expected[step][0].step) for step in (before, last)] == [before, last]
     capsys.readouterr()
-    fallen_back = []
+    fallen_back, without_metrics = [], []
     folder = run / "checkpoints" / str(last)
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         workdir = tmp_path / "damaged"
@@ -94,16 +97,24 @@ def test_whatever_file_is_damaged_what_is_restored_is_right(
         aside = workdir / "damaged" / str(last)
         if step == before:
             fallen_back.append(file.relative_to(folder).parts[0])
-            (line,) = told
+            line = told[-1]
             assert line.startswith(f"s2c_jax: the checkpoint {workdir}/checkpoints/{last} cannot")
             assert f"it is in {aside} now" in line
             kept = sum(path.is_file() for path in aside.rglob("*"))
+            # Without its metrics, if what tells that they are sound is damaged as well.
+            metrics = workdir / "damaged" / f"{last}_metrics"
+            kept += sum(path.is_file() for path in metrics.rglob("*"))
             assert kept >= sum(path.is_file() for path in folder.rglob("*")) - 1
+        elif told:
+            (line,) = told
+            assert file.relative_to(folder).parts[0] in ("metrics", "contents")
+            assert line.startswith(f"s2c_jax: the checkpoint {workdir}/checkpoints/{last} cannot")
+            without_metrics.append(file)
         else:
-            assert told == []
-            assert not aside.exists()
+            assert not (workdir / "damaged").exists()
         shutil.rmtree(workdir)
-    assert set(fallen_back) >= {"state", "data", "contents", "metrics"}
+    assert set(fallen_back) == {"state", "data", "contents"}
+    assert folder / "metrics" / "metrics" in without_metrics
 
 
 def test_training_goes_on_from_the_one_before_to_the_same_parameters(run, config, source, damaged):
@@ -172,13 +183,64 @@ def test_a_checkpoint_that_has_no_room_is_not_begun(config, source, damaged, mon
     )
 
 
-def test_if_no_metrics_can_be_read_all_checkpoints_stay(config, damaged):
+def test_the_machines_troubles_are_no_damage(config, damaged, monkeypatch):
+    steps = checkpoint.steps(damaged)
+    for trouble in (MemoryError("no memory"), OSError(errno.EIO, "Input/output error")):
+
+        def fail(*_, trouble=trouble, **__):
+            raise trouble
+
+        with monkeypatch.context() as patch:
+            patch.setattr(ocp.CheckpointManager, "restore", fail)
+            with pytest.raises(UserError, match=f"checkpoints/{steps[-1]} cannot be read"):
+                train.train_and_evaluate(config, damaged)
+    assert checkpoint.steps(damaged) == steps
+    assert not (damaged / "damaged").exists()
+
+
+def test_a_checkpoint_without_checksums_stays_where_it_is(config, damaged):
+    """As versions before had them."""
     steps = checkpoint.steps(damaged)
     for step in steps:
-        remove(damaged / "checkpoints" / str(step) / "contents" / "metadata")
-    with pytest.raises(UserError, match=f"checkpoints/{steps[-1]} cannot be read"):
+        contents = damaged / "checkpoints" / str(step) / "contents"
+        contents.rename(contents.with_name("num_pairs"))
+    with pytest.raises(UserError, match="is of an earlier version"):
         train.train_and_evaluate(config, damaged)
     assert checkpoint.steps(damaged) == steps
+
+
+def test_behind_a_damaged_checkpoint_the_start_is_the_start_of_the_data(config, source, damaged):
+    """As that of a run that began with another framework's weights."""
+    step = checkpoint.steps(damaged)[-1]
+    state = train.initial_state(config)
+    shutil.rmtree(damaged / "checkpoints")
+    (damaged / "checkpoints").mkdir()
+    batches = input_pipeline.train_batches(source, batch_size=8, seed=0, num_threads=1)
+    start = batches.get_state()
+    with checkpoint.open_manager(damaged, 2) as manager:
+        checkpoint.save_start(manager, state)
+    next(batches)
+    with checkpoint.open_manager(damaged, 2) as manager:
+        checkpoint.save(
+            manager, dataclasses.replace(state, step=jnp.int32(step)), batches, len(source), {}
+        )
+    file = damaged / "checkpoints" / str(step) / "contents" / "metadata"
+    contents = json.loads(file.read_text())
+    contents["checksums"]["ema/params/output/kernel"] += 1
+    file.write_text(json.dumps(contents))
+    state, position = restore(damaged, config, source)
+    assert int(state.step) == 0
+    assert position == start
+
+
+def test_lost_metrics_are_named(damaged, capsys):
+    """What was the best may be lost with them."""
+    step = checkpoint.steps(damaged)[0]
+    shutil.rmtree(damaged / "checkpoints" / str(step) / "metrics")
+    with pytest.raises(UserError, match=f"checkpoints/{step} cannot be read"):
+        checkpoint.find(damaged, "best")
+    with checkpoint.open_manager(damaged, 2):
+        assert f"checkpoints/{step} cannot be read" in capsys.readouterr().err
 
 
 def test_damaged_metrics_are_named(damaged):

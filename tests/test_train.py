@@ -1,7 +1,9 @@
 """The loop: what it writes, and that a run stopped and started again is one run."""
 
 import json
+import os
 import re
+import signal
 
 import jax
 import numpy as np
@@ -211,6 +213,51 @@ def test_training_stops_at_the_step_whose_gradient_is_not_finite(small_config, t
     with pytest.raises(UserError, match="step 1: the gradient is not finite"):
         train_lib.train_and_evaluate(small_config, tmp_path)
     assert checkpoint.steps(tmp_path) == []
+
+
+def test_a_bad_step_is_seen_before_a_checkpoint_is_saved_behind_it(small_config, tmp_path):
+    small_config.loss.pixel = 3e38
+    small_config.max_steps = 2
+    with pytest.raises(UserError, match="step 1: the gradient is not finite"):
+        train_lib.train_and_evaluate(small_config, tmp_path)
+    assert checkpoint.steps(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_in_the_middle_of_an_epoch(
+    finished, small_config, tmp_path, steps_per_epoch, monkeypatch, number
+):
+    stop_at = steps_per_epoch + 2
+    count = train_lib.Report.step
+
+    def step_and_signal(self, step, losses):
+        count(self, step, losses)
+        if step == stop_at:
+            os.kill(os.getpid(), number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_lib.Report, "step", step_and_signal)
+        assert train_lib.train_and_evaluate(small_config, tmp_path) == number
+    assert checkpoint.steps(tmp_path)[-1] == stop_at
+    assert train_lib.train_and_evaluate(small_config, tmp_path) is None
+    last = 2 * steps_per_epoch
+    assert_trees_equal(saved_state(tmp_path, last), saved_state(finished, last))
+
+
+def test_a_signal_while_the_last_checkpoint_is_written_does_not_lose_it(
+    small_config, tmp_path, steps_per_epoch, monkeypatch
+):
+    small_config.num_epochs = 1
+    close = ocp.CheckpointManager.close
+
+    def signal_and_close(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        close(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ocp.CheckpointManager, "close", signal_and_close)
+        assert train_lib.train_and_evaluate(small_config, tmp_path) is None
+    assert checkpoint.steps(tmp_path) == [steps_per_epoch]
 
 
 def test_or_such_steps_are_left_out_and_counted(small_config, tmp_path, steps_per_epoch, capsys):

@@ -47,7 +47,7 @@ def sources(name: str, size: int, data_dir: str | None) -> dict[str, Any]:
     builder = tfds.builder(f"{name}/{size}", data_dir=data_dir)
     records = open_records(builder, "train")
     path = path_of(Path(builder.data_dir), "train")
-    decoded = {"decoded": DecodedSource(path, len(records))} if path.exists() else {}
+    decoded = {"decoded": DecodedSource(path, len(records), size)} if path.exists() else {}
     return {"PNG": records, **decoded}
 
 

@@ -114,7 +114,10 @@ def interrupt(
         time.sleep(rng.uniform(0, seconds))
         writing = watch.writing()
         process.send_signal(number)
-        status = process.wait(_PATIENCE)
+        try:
+            status = process.wait(_PATIENCE)
+        finally:
+            process.kill()
         step = (checkpoint.steps(workdir) or [0])[-1]
         found.append(Death(moment, number.name, writing, status, step))
         if status == 0:

@@ -57,7 +57,7 @@ def write(path: Path, source: Any) -> None:
                     file.write(pictures.data)
                     progress.update()
         partial.replace(path)
-    except OSError:
+    except BaseException:
         partial.unlink(missing_ok=True)
         raise
 
@@ -65,12 +65,13 @@ def write(path: Path, source: Any) -> None:
 class DecodedSource(Sequence[Pair]):
     """A split's pairs from its file, memory-mapped: what is read often stays in the page cache."""
 
-    def __init__(self, path: Path, num_pairs: int) -> None:
+    def __init__(self, path: Path, num_pairs: int, size: int) -> None:
         """Opens the file.
 
         Args:
             path: the file.
             num_pairs: how many the split has.
+            size: the pictures' side.
 
         Raises:
             UserError: the file is damaged, or of another data set.
@@ -79,9 +80,10 @@ class DecodedSource(Sequence[Pair]):
             self._pictures = np.lib.format.open_memmap(path, mode="r")
         except (OSError, ValueError) as error:
             raise UserError(f"{path} cannot be read ({error}): delete it") from None
-        if len(self._pictures) != num_pairs:
+        found, expected = self._pictures, (num_pairs, 2, size, size, 3)
+        if found.shape != expected or found.dtype != np.uint8:
             raise UserError(
-                f"{path} has {len(self._pictures)} pairs and the data set {num_pairs}: delete it"
+                f"{path} is {found.dtype} {found.shape} and should be uint8 {expected}: delete it"
             )
 
     def __len__(self) -> int:
