@@ -1,8 +1,6 @@
 """The two updates, their order, and the same numbers on any number of devices."""
 
 import functools
-import math
-import re
 
 import flax.linen as nn
 import jax
@@ -11,6 +9,7 @@ import numpy as np
 import optax
 import pytest
 
+from experiments.scaling.run import collectives
 from s2c_jax import losses
 from s2c_jax.augment import normalize
 from s2c_jax.models import vgg16
@@ -228,13 +227,9 @@ def test_gradients_are_reduced_once_a_step_and_statistics_once_a_batch_norm():
     step = compiled(8, generator=generator, discriminator=discriminator, discriminator_period=1)
     state = jax.eval_shape(lambda: new_state(generator=generator, discriminator=discriminator))
     program = step.lower(state, make_batch(8)).compile().as_text()
-    collectives = re.findall(r"= (.*?) (all-[a-z]+|reduce-scatter|collective-\w+)\(", program)
-    assert {kind for _, kind in collectives} == {"all-reduce"}
-    sent = sum(
-        math.prod(int(side) for side in shape.split(",") if side)
-        for shapes, _ in collectives
-        for shape in re.findall(r"f32\[([\d,]*)\]", shapes)
-    )
+    found = collectives(program)
+    assert {kind for kind, _ in found} == {"all-reduce"}
+    sent = sum(count for _, count in found)
 
     def size(tree):
         return sum(leaf.size for leaf in jax.tree.leaves(tree))
@@ -252,7 +247,7 @@ def test_gradients_are_reduced_once_a_step_and_statistics_once_a_batch_norm():
         times * len(network.batch_stats)
         for network, times in ((state.generator, 1), (state.discriminator, 4))
     )
-    assert len(collectives) <= 2 * norms + 4
+    assert len(found) <= 2 * norms + 4
 
 
 def test_state_is_donated(step):
