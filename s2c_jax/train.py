@@ -25,7 +25,14 @@ from s2c_jax.report import Report
 from s2c_jax.scoring import score
 from s2c_jax.stopping import stop_on_signals
 from s2c_jax.train_state import TrainState, create_train_state
-from s2c_jax.train_step import Augmentation, LossWeights, make_train_step, pmap_train_step
+from s2c_jax.train_step import (
+    Augmentation,
+    Batch,
+    LossWeights,
+    Metrics,
+    make_train_step,
+    pmap_train_step,
+)
 
 
 def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> signal.Signals | None:
@@ -69,20 +76,7 @@ def _train(
     vgg: vgg16.Vgg16 | None,
 ) -> signal.Signals | None:
     steps_per_epoch = input_pipeline.steps_per_epoch(train_source, config.batch_size)
-    generator, discriminator, optimizer = make_networks(config)
-    step_of_a_device = make_train_step(
-        generator,
-        discriminator,
-        optimizer,
-        key=_keys(config.seed)[1],
-        weights=LossWeights(**{name: config.loss[name] for name in LossWeights._fields}),
-        pooling=config.discriminator.pooling,
-        discriminator_period=config.discriminator.update_every,
-        ema_decay=config.optimizer.ema_decay,
-        augmentation=Augmentation(**config.augmentation),
-        vgg=vgg,
-    )
-    train_step = compile_step(pmap_train_step(step_of_a_device), config)
+    train_step = compile_step(pmap_train_step(make_step(config, vgg)), config)
     state = initial_state(config)
     # Pictures are coloured in float32, as they are by whoever loads the checkpoint.
     generate = make_generate(Generator(**config.generator))
@@ -163,6 +157,30 @@ def make_networks(
     dtype = jnp.dtype(config.precision)
     generator = Generator(**config.generator, dtype=dtype)
     return generator, Discriminator(config.discriminator.channels, dtype), optimizer
+
+
+def make_step(
+    config: ml_collections.ConfigDict, vgg: vgg16.Vgg16 | None = None
+) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
+    """Returns the step of one device, as the settings have it.
+
+    Args:
+        config: the run's settings.
+        vgg: the network of the feature-level loss, needed if there is one.
+    """
+    generator, discriminator, optimizer = make_networks(config)
+    return make_train_step(
+        generator,
+        discriminator,
+        optimizer,
+        key=_keys(config.seed)[1],
+        weights=LossWeights(**{name: config.loss[name] for name in LossWeights._fields}),
+        pooling=config.discriminator.pooling,
+        discriminator_period=config.discriminator.update_every,
+        ema_decay=config.optimizer.ema_decay,
+        augmentation=Augmentation(**config.augmentation),
+        vgg=vgg,
+    )
 
 
 def compile_step(train_step: Any, config: ml_collections.ConfigDict) -> Any:

@@ -29,7 +29,7 @@ from experiments.benchmarks.step import flop
 from s2c_jax import input_pipeline, train
 from s2c_jax.datasets.decoded import DecodedSource, path_of
 from s2c_jax.datasets.pairs import open_records
-from s2c_jax.train_step import Augmentation, LossWeights, make_train_step, pmap_train_step
+from s2c_jax.train_step import pmap_train_step
 
 EPOCHS = 10
 # NVIDIA's data sheet: dense bfloat16.
@@ -78,19 +78,8 @@ def wait_in_training(steps: int) -> dict[str, object]:
     """Trains the demo's step on its own data, and counts the waiting."""
     config = openmoji.get_config()
     source = input_pipeline.open_split(config.dataset.name, config.image_size, "train")
-    generator, discriminator, optimizer = train.make_networks(config)
     state = train.initial_state(config)
-    step = pmap_train_step(
-        make_train_step(
-            generator,
-            discriminator,
-            optimizer,
-            key=jax.random.key(0),
-            weights=LossWeights(**{name: config.loss[name] for name in LossWeights._fields}),
-            ema_decay=config.optimizer.ema_decay,
-            augmentation=Augmentation(**config.augmentation),
-        )
-    )
+    step = pmap_train_step(train.make_step(config))
     batches = input_pipeline.train_batches(
         source,
         batch_size=config.batch_size,

@@ -11,7 +11,7 @@ import numpy as np
 
 from configs import sketch2color
 from s2c_jax import input_pipeline, runtime, train
-from s2c_jax.train_step import LossWeights, make_train_step, pmap_train_step
+from s2c_jax.train_step import pmap_train_step
 
 
 def main() -> None:
@@ -25,17 +25,10 @@ def main() -> None:
     config.precision = options.precision
     config.generator.channels = measure.GENERATOR
     config.discriminator.channels = measure.DISCRIMINATOR
-    generator, discriminator, optimizer = train.make_networks(config)
-    step = pmap_train_step(
-        make_train_step(
-            generator,
-            discriminator,
-            optimizer,
-            key=jax.random.key(0),
-            weights=LossWeights(1.0, 100.0, 0.0, 1e-4, real_label=0.9),
-            discriminator_period=1,
-        )
-    )
+    # The work has no feature loss, and no batch without the discriminator.
+    config.loss.feature, config.discriminator.update_every = 0.0, 1
+    generator, _, _ = train.make_networks(config)
+    step = pmap_train_step(train.make_step(config))
     begun = time.perf_counter()
     compiled = train.compile_step(step, config)
     compile_seconds = time.perf_counter() - begun

@@ -21,7 +21,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from configs import openmoji
 from s2c_jax import input_pipeline, runtime, train
-from s2c_jax.train_step import LossWeights, make_train_step, pmap_train_step
+from s2c_jax.train_step import pmap_train_step
 
 # Channels of generator and discriminator: so narrow that a step is dispatch alone, and the demo's.
 NETWORKS: dict[str, tuple[tuple[int, ...], tuple[int, ...]] | None] = {
@@ -35,15 +35,7 @@ def measure(network: str, rounds: int) -> dict[str, Any]:
     config = openmoji.get_config()
     if channels := NETWORKS[network]:
         config.generator.channels, config.discriminator.channels = channels
-    generator, discriminator, optimizer = train.make_networks(config)
-    step = make_train_step(
-        generator,
-        discriminator,
-        optimizer,
-        key=jax.random.key(0),
-        weights=LossWeights(1.0, 100.0, 0.0, 1e-4, real_label=0.9),
-        ema_decay=config.optimizer.ema_decay,
-    )
+    step = train.make_step(config)
     mesh = Mesh(np.array(jax.devices()), ("batch",))
     shares = PartitionSpec("batch")
     sharded = jax.jit(

@@ -16,7 +16,7 @@ import jax
 from configs import sketch2color
 from experiments.benchmarks.step import flop
 from s2c_jax import train
-from s2c_jax.train_step import LossWeights, make_train_step, pmap_train_step
+from s2c_jax.train_step import pmap_train_step
 
 
 class Sent(NamedTuple):
@@ -83,15 +83,7 @@ def sent_by_a_step(size: int) -> Sent:
     """Compiles the article's step, with the discriminator's update, and looks."""
     config = sketch2color.get_config()
     config.image_size, config.batch_size, config.loss.feature = size, 8, 0.0
-    generator, discriminator, optimizer = train.make_networks(config)
-    step = make_train_step(
-        generator,
-        discriminator,
-        optimizer,
-        key=jax.random.key(0),
-        weights=LossWeights(**{name: config.loss[name] for name in LossWeights._fields}),
-    )
-    program = train.compile_step(pmap_train_step(step), config).as_text()
+    program = train.compile_step(pmap_train_step(train.make_step(config)), config).as_text()
     assert program is not None
     found = collectives(program)
     return Sent(len(found), sum(count for _, count in found) * 4 / 1e6)
