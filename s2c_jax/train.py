@@ -100,7 +100,10 @@ def _train(
         if config.max_steps:
             last_step = min(last_step, config.max_steps)
         if first_step >= last_step:
-            print(f"{workdir} is at step {first_step} of {last_step}: there is nothing left to do")
+            if processes.is_first():
+                print(
+                    f"{workdir} is at step {first_step} of {last_step}: there is nothing left to do"
+                )
             return None
         with Report(
             workdir,
@@ -246,18 +249,23 @@ def claim_workdir(config: ml_collections.ConfigDict, workdir: Path) -> Iterator[
         UserError: another process is in it, or another run; or it cannot be written.
     """
     with contextlib.ExitStack() as stack:
+        problem = None
         if processes.is_first():
             try:
                 workdir.mkdir(parents=True, exist_ok=True)
                 stack.enter_context(files.locked(workdir))
                 _write_config(config, workdir)
+            except UserError as error:
+                problem = error
             except BlockingIOError:
-                raise UserError(f"--workdir {workdir}: another process is training in it") from None
+                problem = UserError(f"--workdir {workdir}: another process is training in it")
             except OSError as error:
-                raise UserError(
+                problem = UserError(
                     f"--workdir {workdir} cannot be written ({error.strerror or error})"
-                ) from None
-        processes.wait_for_all("the workdir is there")
+                )
+        # Or the others would wait for one that has gone.
+        if not processes.all_agree(problem is None):
+            raise problem or UserError("the first process cannot train; it says why")
         yield
 
 
