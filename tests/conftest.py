@@ -19,7 +19,9 @@ from jaxtyping import install_import_hook
 install_import_hook("s2c_jax", "beartype.beartype")
 
 import colorsys
+import gc
 import pathlib
+from collections.abc import Iterator
 
 import jax
 import numpy as np
@@ -44,6 +46,14 @@ def drawing(color: str, radius: float, *, line: bool = True) -> str:
         f'<g id="color"><circle cx="36" cy="36" r="{radius}" fill="{color}"/></g>'
         f"{outline if line else ''}</svg>"
     )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forget_programs() -> Iterator[None]:
+    """Each compiled program keeps memory maps, of which a process may have 65,530."""
+    yield
+    jax.clear_caches()
+    gc.collect()
 
 
 @pytest.fixture(scope="session")
