@@ -39,8 +39,8 @@ def open_manager(workdir: Path, keep: int) -> Iterator[ocp.CheckpointManager]:
     Damaged metrics are named on standard error and set aside; it is a checkpoint without them then.
 
     Raises:
-        UserError: metrics cannot be read, but for damage; or, at its end, the last save cannot be
-            written.
+        UserError: a checkpoint is of an earlier version, or cannot be read, but for damage; or, at
+            its end, the last save cannot be written.
     """
     # Orbax reads what earlier starts have measured, all of it or nothing.
     damaged = {}
@@ -204,28 +204,23 @@ def _restore(
         UserError: it cannot be read for another reason.
     """
     folder = Path(manager.directory) / str(step)
-    if (folder / "num_pairs").is_dir():
-        raise UserError(f"{folder} is of an earlier version, which kept no checksums: take that")
     shapes = jax.tree.map(ocp.tree.to_shape_dtype_struct, _of_all_processes(state))
     position = {"data": grain.checkpoint.CheckpointRestore(batches)} if step else {}
     before = batches.get_state() if step else None
     try:
         with _readable(folder):
+            contents = _contents(folder)
             restored = manager.restore(
                 step,
-                args=ocp.args.Composite(
-                    state=ocp.args.StandardRestore(shapes),
-                    contents=ocp.args.JsonRestore(),
-                    **position,
-                ),
+                args=ocp.args.Composite(state=ocp.args.StandardRestore(shapes), **position),
             )
             own = _of_this_process(restored.state)
             found = _checksums(own)
-            num_pairs: int | None = restored.contents.get("num_pairs")
+            num_pairs: int | None = contents.get("num_pairs")
             if step:
                 found["data"] = _checksum(batches.get_state())
                 found["num_pairs"] = _checksum(num_pairs)
-            _compare(found, restored.contents)
+            _compare(found, contents)
             return own, num_pairs
     except UserError:
         if step:
@@ -348,8 +343,6 @@ def _metrics(workdir: Path, step: int) -> dict[str, float]:
         UserError: they cannot be read.
     """
     folder = workdir.absolute() / "checkpoints" / str(step)
-    if (folder / "num_pairs").is_dir():
-        return {}
     with _readable(folder):
         contents = _contents(folder)
         if "metrics" not in contents["checksums"]:
@@ -360,6 +353,11 @@ def _metrics(workdir: Path, step: int) -> dict[str, float]:
 
 
 def _contents(folder: Path) -> dict[str, Any]:
+    if (folder / "num_pairs").is_dir():
+        raise UserError(
+            f"the checkpoint {folder} is of an earlier version, which kept no checksums: "
+            "take that version, or another --workdir"
+        )
     contents: dict[str, Any] = json.loads((folder / "contents" / "metadata").read_text())
     return contents
 
@@ -386,6 +384,7 @@ def restore_generator(
     name = "ema" if averaged else "generator"
     wanted = {name: variables}
     with _readable(folder), ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
+        contents = _contents(folder)
         restored = checkpointer.restore(
             folder / "state",
             args=ocp.args.PyTreeRestore(
@@ -394,7 +393,7 @@ def restore_generator(
                 partial_restore=True,
             ),
         )
-        _compare(_checksums(restored), _contents(folder))
+        _compare(_checksums(restored), contents)
     return step, restored[name]
 
 
@@ -402,6 +401,8 @@ def restore_generator(
 def _readable(folder: Path) -> Iterator[None]:
     try:
         yield
+    except UserError:
+        raise
     # What a damaged file makes of Orbax, TensorStore and Grain has no class of its own.
     except Exception as error:
         message = f"the checkpoint {folder} cannot be read ({_reason(error)})"

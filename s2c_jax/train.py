@@ -60,12 +60,12 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: Path) -> sign
         )
         for split in ("train", "validation")
     )
-    input_pipeline.steps_per_epoch(train_source, config.batch_size)
+    steps_per_epoch = input_pipeline.steps_per_epoch(train_source, config.batch_size)
     vgg = vgg16.load(config.loss.feature_weights) if config.loss.feature else None
     if vgg and config.loss.feature_weights == "random":
         print("config.loss.feature_weights is 'random': VGG16 has random filters, not ImageNet's")
     with claim_workdir(config, workdir):
-        return _train(config, workdir, train_source, validation_source, vgg)
+        return _train(config, workdir, train_source, validation_source, steps_per_epoch, vgg)
 
 
 def _train(
@@ -73,9 +73,9 @@ def _train(
     workdir: Path,
     train_source: Any,
     validation_source: Any,
+    steps_per_epoch: int,
     vgg: vgg16.Vgg16 | None,
 ) -> signal.Signals | None:
-    steps_per_epoch = input_pipeline.steps_per_epoch(train_source, config.batch_size)
     train_step = compile_step(pmap_train_step(make_step(config, vgg)), config)
     state = initial_state(config)
     # Pictures are coloured in float32, as they are by whoever loads the checkpoint.

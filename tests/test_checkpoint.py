@@ -204,6 +204,9 @@ def test_a_checkpoint_without_checksums_stays_where_it_is(config, damaged):
         contents.rename(contents.with_name("num_pairs"))
     with pytest.raises(UserError, match="is of an earlier version"):
         train.train_and_evaluate(config, damaged)
+    shapes = jax.eval_shape(lambda state: state.colorizer, train.initial_state(config))
+    with pytest.raises(UserError, match="is of an earlier version"):
+        checkpoint.restore_generator(damaged, shapes, "last", averaged=True)
     assert checkpoint.steps(damaged) == steps
 
 

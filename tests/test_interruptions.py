@@ -15,7 +15,7 @@ from tests.test_main import SMALL
 ROOT = pathlib.Path(__file__).parent.parent
 
 
-# The signals come at moments that no other test has.
+# Six starts of the command, which takes ten seconds to begin on two cores.
 def test_a_run_that_dies_in_every_way_ends_with_the_same_parameters(
     tmp_path, data_dir, monkeypatch
 ):

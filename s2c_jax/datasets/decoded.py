@@ -8,15 +8,12 @@ from typing import Any
 
 import numpy as np
 import tqdm
-from jaxtyping import UInt8
 
 from s2c_jax.datasets import pairs
 from s2c_jax.errors import UserError
 
 # Pairs decoded before they are written.
 _AHEAD = 64
-
-Pair = dict[str, UInt8[np.ndarray, "height width 3"]]
 
 
 def path_of(data_dir: Path, split: str) -> Path:
@@ -62,7 +59,7 @@ def write(path: Path, source: Any) -> None:
         raise
 
 
-class DecodedSource(Sequence[Pair]):
+class DecodedSource(Sequence[pairs.Pair]):
     """A split's pairs from its file, memory-mapped: what is read often stays in the page cache."""
 
     def __init__(self, path: Path, num_pairs: int, size: int) -> None:

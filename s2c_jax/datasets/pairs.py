@@ -26,6 +26,7 @@ _VALIDATION_SHARE = 0.1
 _PAIRS_A_SHARD = 256
 
 Example = dict[str, Any]
+Pair = dict[str, UInt8[np.ndarray, "height width 3"]]
 
 
 @dataclasses.dataclass
@@ -184,7 +185,7 @@ def encode(*, sketch: Image.Image, color: Image.Image) -> Example:
     return {"sketch": images.encode_png(sketch), "color": images.encode_png(color)}
 
 
-def decode(example: Example) -> dict[str, UInt8[np.ndarray, "height width 3"]]:
+def decode(example: Example) -> Pair:
     """Returns an example's "sketch" and "color", decoded unless they are already."""
     return {
         key: example[key]
