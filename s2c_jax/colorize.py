@@ -2,6 +2,9 @@
 
 python -m s2c_jax.colorize --workdir runs/openmoji sketch.png folder/ --output colored/
 python -m s2c_jax.colorize --workdir runs/openmoji --held_out 24 --output colored/
+
+A run that was trained with hints or palettes (configs/openmoji_hints.py) also takes --hints,
+--palette and --palette-from.
 """
 
 import argparse
@@ -22,9 +25,11 @@ from PIL import Image
 
 from s2c_jax import checkpoint, images, runtime
 from s2c_jax import config as config_lib
+from s2c_jax import palette as palette_lib
 from s2c_jax.errors import UserError
 from s2c_jax.inference import batch_size, everywhere, make_generate
 from s2c_jax.models.generator import Generator
+from s2c_jax.palette import GivenPalette
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -38,6 +43,8 @@ class Colorizer:
 
     Attributes:
         image_size: the side of the square that the network sees, in pixels.
+        takes_hints: whether the run was trained with hints.
+        takes_palette: whether the run was trained with palettes.
         step: the checkpoint's step.
     """
 
@@ -55,6 +62,7 @@ class Colorizer:
         config = config_lib.load(self._workdir / "config.json")
         generator = Generator(**config.generator)
         self.image_size = config.image_size
+        self.takes_hints, self.takes_palette = generator.hints, generator.palette
         self._averaged = config.optimizer.ema_decay > 0
         picture = jax.ShapeDtypeStruct((1, self.image_size, self.image_size, 3), np.float32)
         self._shapes: PyTree = jax.eval_shape(
@@ -77,40 +85,119 @@ class Colorizer:
         )
         self._variables = jax.device_put(variables, everywhere())
 
-    def __call__(self, sketches: Sequence[Image.Image]) -> list[Image.Image]:
+    def __call__(
+        self,
+        sketches: Sequence[Image.Image],
+        hints: Sequence[Image.Image | None] | None = None,
+        palettes: Sequence[GivenPalette | None] | None = None,
+    ) -> list[Image.Image]:
         """Colours sketches.
 
         Args:
             sketches: pictures of any mode and size; each is fitted to the network's square.
+            hints: for each sketch a picture of its size, transparent where nothing is said, or
+                None.
+            palettes: for each sketch colours to use, from `palette.from_colors` or `palette.read`,
+                or None.
 
         Returns:
             The colour pictures, RGB, each in its sketch's size.
+
+        Raises:
+            UserError: the run was trained without hints or palettes and there are some, or hints
+                have another size than their sketch.
         """
         if not sketches:
             return []
-        fitted = np.stack(
-            [
-                np.asarray(images.fit_square(images.to_rgb(sketch), self.image_size))
-                for sketch in sketches
-            ]
-        )
+        size = self.image_size
+        squares = [
+            np.asarray(images.fit_square(images.to_rgb(sketch), size)) for sketch in sketches
+        ]
+        hint_squares = [
+            None if hint is None else fit_hints(hint, sketch.size, size, f"hints {i}")
+            for i, (hint, sketch) in enumerate(
+                zip(hints or [None] * len(sketches), sketches, strict=True)
+            )
+        ]
+        colored = self.colorize_squares(np.stack(squares), hint_squares, palettes)
         return [
             images.unfit_square(Image.fromarray(color), sketch.size)
-            for color, sketch in zip(self.colorize_squares(fitted), sketches, strict=True)
+            for color, sketch in zip(colored, sketches, strict=True)
         ]
 
     def colorize_squares(
-        self, sketches: UInt8[np.ndarray, "batch size size 3"]
+        self,
+        sketches: UInt8[np.ndarray, "batch size size 3"],
+        hints: Sequence[np.ndarray | None] | None = None,
+        palettes: Sequence[GivenPalette | None] | None = None,
     ) -> UInt8[np.ndarray, "batch size size 3"]:
-        """Colours sketches that have the network's size already."""
-        return self._generate(self._variables, sketches)
+        """Colours sketches that have the network's size already.
+
+        Args:
+            sketches: the sketches.
+            hints: for each uint8 RGBA, (size, size, 4), with an alpha of 0 or 255, or None.
+            palettes: as above.
+
+        Raises:
+            UserError: the run was trained without hints or palettes and there are some.
+        """
+        stacked_hints, stacked_palettes = _stacked(hints), _stacked(palettes)
+        self.require(hints=stacked_hints is not None, palette=stacked_palettes is not None)
+        return self._generate(self._variables, sketches, stacked_hints, stacked_palettes)
+
+    def require(self, *, hints: bool, palette: bool) -> None:
+        """Checks that the run was trained with what it is going to get.
+
+        Raises:
+            UserError: it was trained without.
+        """
+        for name, given, taken in (
+            ("hints", hints, self.takes_hints),
+            ("palette", palette, self.takes_palette),
+        ):
+            if given and not taken:
+                raise UserError(
+                    f"{self._workdir} takes no {name}: it was trained with "
+                    f"config.generator.{name}=False"
+                )
+
+
+def _stacked(given: Sequence[np.ndarray | None] | None) -> np.ndarray | None:
+    """Stacks what is said, zeros where nothing is; None if nothing is said at all."""
+    said = [item for item in given or () if item is not None]
+    if given is None or not said:
+        return None
+    return np.stack([np.zeros_like(said[0]) if item is None else item for item in given])
+
+
+def fit_hints(
+    hints: Image.Image, sketch_size: tuple[int, int], size: int, name: str
+) -> UInt8[np.ndarray, "{size} {size} 4"]:
+    """Fits hints to the network's square as their sketch is.
+
+    Args:
+        hints: a picture, transparent where nothing is said.
+        sketch_size: its sketch's width and height.
+        size: the square's side.
+        name: how messages call it.
+
+    Raises:
+        UserError: it has another size than its sketch.
+    """
+    if hints.size != sketch_size:
+        raise UserError(
+            f"{name}: {hints.width}x{hints.height} pixels, and the sketch has "
+            f"{sketch_size[0]}x{sketch_size[1]}: make them the same"
+        )
+    return images.fit_square_rgba(hints, size)
 
 
 class Job(NamedTuple):
-    """A sketch file and where its colour picture goes."""
+    """A sketch file, where its colour picture goes, and where its hints are if it has any."""
 
     sketch: Path
     output: Path
+    hints: Path | None = None
 
 
 def find_jobs(sketches: Iterable[Path], output: Path) -> list[Job | UserError]:
@@ -157,6 +244,42 @@ def find_jobs(sketches: Iterable[Path], output: Path) -> list[Job | UserError]:
     return jobs
 
 
+def add_hints(jobs: Sequence[Job | UserError], hints: Path, output: Path) -> list[Job | UserError]:
+    """Finds the hints of each sketch.
+
+    Args:
+        jobs: from `find_jobs`.
+        hints: the hints of one sketch, or a folder whose files are named as the outputs are.
+        output: what `find_jobs` got.
+
+    Returns:
+        The jobs with their hints. A sketch whose hints are missing from a folder has none, and
+        pictures in that folder are no sketches.
+
+    Raises:
+        UserError: there are no hints, or one file for several sketches.
+    """
+    if not hints.is_dir():
+        if len(jobs) != 1:
+            raise UserError(f"--hints {hints}: one file of hints is for one sketch")
+        if not hints.exists():
+            raise UserError(f"--hints {hints}: not there")
+        return [job if isinstance(job, UserError) else job._replace(hints=hints) for job in jobs]
+    found: list[Job | UserError] = []
+    for job in jobs:
+        if isinstance(job, UserError):
+            found.append(job)
+            continue
+        if job.sketch.resolve().is_relative_to(hints.resolve()):
+            continue
+        inside = job.output.is_relative_to(output) and job.output != output
+        path = hints / (job.output.relative_to(output) if inside else job.sketch.stem + ".png")
+        found.append(job._replace(hints=path) if path.exists() else job)
+    if not any(job.hints for job in found if isinstance(job, Job)):
+        raise UserError(f"--hints {hints}: holds no hints of these sketches, named as the outputs")
+    return found
+
+
 class Sketch(NamedTuple):
     """A sketch that was read.
 
@@ -164,15 +287,20 @@ class Sketch(NamedTuple):
         job: where it is from and goes to.
         size: its width and height.
         square: it, fitted to the network's square.
+        hints: its hints, if it has any, fitted likewise.
     """
 
     job: Job
     size: tuple[int, int]
     square: UInt8[np.ndarray, "size size 3"]
+    hints: UInt8[np.ndarray, "size size 4"] | None
 
 
 def colorize_files(
-    colorizer: Colorizer, jobs: Iterable[Job | UserError], overwrite: bool
+    colorizer: Colorizer,
+    jobs: Iterable[Job | UserError],
+    overwrite: bool,
+    palette: GivenPalette | None = None,
 ) -> tuple[int, int]:
     """Colours files, and names those that could not be on standard error.
 
@@ -183,6 +311,7 @@ def colorize_files(
         colorizer: the loaded generator.
         jobs: from `find_jobs`.
         overwrite: whether existing outputs are replaced.
+        palette: the colours to use in all of them, or None.
 
     Returns:
         How many were coloured and how many failed.
@@ -200,15 +329,18 @@ def colorize_files(
         try:
             if job.output.exists() and not overwrite:
                 return UserError(f"{job.output}: exists already; --overwrite replaces it")
-            sketch = images.to_rgb(images.read(job.sketch))
+            sketch = images.read(job.sketch)
+            size, hints = colorizer.image_size, None
+            if job.hints:
+                hints = fit_hints(images.read_rgba(job.hints), sketch.size, size, str(job.hints))
         except UserError as error:
             return error
         except OSError as error:
             return UserError(f"{job.output}: cannot be reached ({error.strerror or error})")
-        return Sketch(job, sketch.size, np.asarray(images.fit_square(sketch, colorizer.image_size)))
+        return Sketch(job, sketch.size, np.asarray(images.fit_square(sketch, size)), hints)
 
     def write(colored: tuple[Sketch, np.ndarray]) -> Path | UserError:
-        (job, size, _), color = colored
+        (job, size, *_), color = colored
         try:
             job.output.parent.mkdir(parents=True, exist_ok=True)
             images.write_png(images.unfit_square(Image.fromarray(color), size), job.output)
@@ -226,7 +358,10 @@ def colorize_files(
     def colored(sketches: Iterator[Sketch]) -> Iterator[tuple[Sketch, np.ndarray]]:
         while batch := list(itertools.islice(sketches, batch_size())):
             squares = np.stack([sketch.square for sketch in batch])
-            yield from zip(batch, colorizer.colorize_squares(squares), strict=True)
+            hints = [sketch.hints for sketch in batch]
+            palettes = [palette] * len(batch)
+            colored = colorizer.colorize_squares(squares, hints, palettes)
+            yield from zip(batch, colored, strict=True)
 
     started = time.perf_counter()
     with ThreadPoolExecutor() as pool:
@@ -311,6 +446,19 @@ def step_argument(text: str) -> int | str:
         raise argparse.ArgumentTypeError(f"{text!r} is no step, last or best") from None
 
 
+def _palette(colors: str | None, picture: Path | None) -> GivenPalette | None:
+    """Reads --palette or --palette-from.
+
+    Raises:
+        UserError: it is no palette, or a file of none.
+    """
+    if picture:
+        return palette_lib.read(picture)
+    if colors and colors.lower().endswith(".json"):
+        return palette_lib.read(Path(colors))
+    return palette_lib.from_colors(colors) if colors is not None else None
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the flags and colours.
 
@@ -325,6 +473,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
                         help="a folder, or a .png file for a single sketch")  # fmt: skip
     parser.add_argument("--step", type=step_argument, default="last",
                         help="which checkpoint: its step, last (the default) or best")  # fmt: skip
+    parser.add_argument("--hints", type=Path,
+                        help="colours where you want them: a picture of the sketch's size, "
+                        "transparent where nothing is said, or a folder of them, "
+                        "named as the outputs")  # fmt: skip
+    colors = parser.add_mutually_exclusive_group()
+    colors.add_argument("--palette", metavar="COLORS",
+                        help='up to four colours to use, "#fcea2b,#ea5a47", or a colorgram file '
+                        "(.json)")  # fmt: skip
+    colors.add_argument("--palette-from", type=Path, metavar="PICTURE",
+                        help="use the main colours of a picture")  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace existing outputs")
     parser.add_argument("--held_out", type=int, default=0, metavar="N",
                         help="colour the first N validation pairs of the run's data set instead, "
@@ -332,6 +490,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     flags = parser.parse_args(arguments)
     if flags.held_out < 0 or bool(flags.sketches) == bool(flags.held_out):
         parser.error("give either sketches or --held_out N")
+    if flags.held_out and (flags.hints or flags.palette or flags.palette_from):
+        parser.error("--held_out takes neither hints nor a palette")
     # A file's name may be bytes that no text is.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -346,11 +506,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 colorizer, flags.workdir, flags.held_out, flags.output, flags.overwrite
             )
         else:
+            palette = _palette(flags.palette, flags.palette_from)
+            colorizer.require(hints=flags.hints is not None, palette=palette is not None)
             try:
                 jobs = find_jobs(flags.sketches, flags.output)
+                if flags.hints:
+                    jobs = add_hints(jobs, flags.hints, flags.output)
             except OSError as error:
                 raise UserError(f"{error.filename}: {error.strerror}") from None
-            _, failed = colorize_files(colorizer, jobs, flags.overwrite)
+            _, failed = colorize_files(colorizer, jobs, flags.overwrite, palette)
     except UserError as error:
         sys.exit(f"s2c_jax: {error}")
     sys.exit(1 if failed else 0)

@@ -75,6 +75,10 @@ def default_config() -> ml_collections.ConfigDict:
     generator.dropout_layers = 3
     # How the decoder doubles the side: "transposed" convolution, or "resize" and convolve.
     generator.upsampling = "resize"
+    # Whether it takes hints: which colour goes where. Training simulates them from the truth.
+    generator.hints = False
+    # Whether it takes a palette: which colours there are.
+    generator.palette = False
 
     config.discriminator = discriminator = ml_collections.ConfigDict()
     # The stride-2 convolutions' channels.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
 
 from s2c_jax import files
@@ -15,6 +16,8 @@ FORMATS = ("PNG", "JPEG", "WEBP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 MAX_PIXELS = 4096 * 4096
 WHITE = (255, 255, 255)
+# The share of a pixel that must be painted for it to count as painted.
+_PAINTED = 0.05
 
 
 def read(file: Path | io.BytesIO, name: str = "") -> Image.Image:
@@ -28,6 +31,15 @@ def read(file: Path | io.BytesIO, name: str = "") -> Image.Image:
         UserError: the file cannot be read, is no such picture, is damaged, or has more than
             `MAX_PIXELS` pixels (known from its header, before it is decoded).
     """
+    return to_rgb(_read(file, name))
+
+
+def read_rgba(file: Path | io.BytesIO, name: str = "") -> Image.Image:
+    """Reads a picture as RGBA, upright; arguments and errors are those of `read`."""
+    return _read(file, name).convert("RGBA")
+
+
+def _read(file: Path | io.BytesIO, name: str) -> Image.Image:
     name = name or str(file)
     try:
         # Pillow warns of damage that it can live with, and of sizes that are refused right here.
@@ -36,7 +48,7 @@ def read(file: Path | io.BytesIO, name: str = "") -> Image.Image:
             if width * height > MAX_PIXELS:
                 raise UserError(f"{name}: {width}x{height} pixels are more than 4096x4096")
             picture.load()
-            return to_rgb(_upright(picture))
+            return _upright(picture)
     except UnidentifiedImageError:
         raise UserError(f"{name}: not a PNG, JPEG or WebP picture") from None
     except Image.DecompressionBombError:
@@ -92,6 +104,35 @@ def fit_square(picture: Image.Image, size: int) -> Image.Image:
     square = Image.new("RGB", (size, size), WHITE)
     inner = picture.resize((box[2] - box[0], box[3] - box[1]), Image.Resampling.LANCZOS)
     square.paste(inner, box[:2])
+    return square
+
+
+def fit_square_rgba(picture: Image.Image, size: int) -> UInt8[np.ndarray, "{size} {size} 4"]:
+    """Scales an RGBA picture as `fit_square` does, so that a pixel says something or nothing.
+
+    Returns:
+        Where at least a twentieth of a pixel is painted, the mean colour of what is, with an alpha
+        of 255; else zeros.
+    """
+    left, top, right, bottom = _fitted_box(picture.size, size)
+    levels = np.asarray(picture.convert("RGBA")).astype(np.float32)
+    levels[..., :3] *= levels[..., 3:] / 255
+    inner = np.stack(
+        [
+            np.asarray(
+                Image.fromarray(level).resize((right - left, bottom - top), Image.Resampling.BOX)
+            )
+            for level in np.moveaxis(levels, -1, 0)
+        ],
+        axis=-1,
+    )
+    alpha = inner[..., 3:] / 255
+    painted = alpha >= _PAINTED
+    colors = np.round(inner[..., :3] / np.maximum(alpha, _PAINTED))
+    square = np.zeros((size, size, 4), np.uint8)
+    square[top:bottom, left:right] = np.where(
+        painted, np.concatenate([colors, np.full_like(alpha, 255)], axis=-1), 0
+    )
     return square
 
 

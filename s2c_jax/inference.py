@@ -9,9 +9,12 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, PyTree, UInt8
 
 from s2c_jax.augment import normalize
+from s2c_jax.guidance import normalize_rgba
 from s2c_jax.models.generator import Generator
 
 Pictures = UInt8[np.ndarray, "batch height width 3"]
+Hints = UInt8[np.ndarray, "batch height width 4"]
+Palettes = UInt8[np.ndarray, "batch 4 4 4"]
 
 # Of one device. A lone sketch pays for the padding, a folder for what a larger batch would save.
 _DEVICE_BATCH = 8
@@ -63,7 +66,7 @@ def in_batches(compute: Callable[..., Array]) -> Callable[..., np.ndarray]:
     return computed
 
 
-def make_generate(generator: Generator) -> Callable[[PyTree, Pictures], Pictures]:
+def make_generate(generator: Generator) -> Callable[..., Pictures]:
     """Returns inference with a generator.
 
     The same sketch gives the same picture whatever else is coloured with it: batch norm uses its
@@ -73,15 +76,46 @@ def make_generate(generator: Generator) -> Callable[[PyTree, Pictures], Pictures
         generator: the generator.
 
     Returns:
-        A function from the generator's variables, which lie `everywhere`, and uint8 sketches to
-        uint8 colour pictures.
+        A function from the generator's variables, which lie `everywhere`, uint8 sketches, and RGBA
+        `hints` and `palettes` for them, each None where there are none, to uint8 colour pictures.
     """
 
-    def generate(variables: PyTree, sketch: UInt8[Array, "batch height width 3"]) -> Array:
-        color = jnp.asarray(generator.apply(variables, normalize(sketch), train=False))
+    def computed(variables: PyTree, sketch: Array, *guidance: Array) -> Array:
+        said = iter(guidance)
+        taken = [
+            normalize_rgba(next(said)) if takes and guidance else None
+            for takes in (generator.hints, generator.palette)
+        ]
+        color = jnp.asarray(generator.apply(variables, normalize(sketch), *taken, train=False))
         return jnp.round((color + 1) * 127.5).astype(jnp.uint8)
 
-    return in_batches(generate)
+    spread = in_batches(computed)
+
+    def generate(
+        variables: PyTree,
+        sketches: Pictures,
+        hints: Hints | None = None,
+        palettes: Palettes | None = None,
+    ) -> Pictures:
+        for name, given, takes in (
+            ("hints", hints, generator.hints),
+            ("palettes", palettes, generator.palette),
+        ):
+            if given is not None and not takes:
+                raise ValueError(f"this generator takes no {name}")
+        if hints is None and palettes is None:
+            return spread(variables, sketches)
+        # Where one of the two is missing, nothing is said: that makes one program, not three.
+        guidance = []
+        if generator.hints:
+            nothing = np.zeros((*sketches.shape[:3], 4), np.uint8)
+            guidance.append(nothing if hints is None else hints)
+        if generator.palette:
+            unsaid = np.zeros((len(sketches), 4, 4, 4), np.uint8)
+            guidance.append(unsaid if palettes is None else palettes)
+        return spread(variables, sketches, *guidance)
+
+    return generate
 
 
 def _mesh() -> Mesh:

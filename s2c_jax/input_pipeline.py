@@ -13,10 +13,10 @@ from jaxtyping import UInt8
 
 import s2c_jax.datasets
 from s2c_jax.datasets import decoded
-from s2c_jax.datasets.pairs import decode, open_records
+from s2c_jax.datasets.pairs import FEATURES, decode, open_records
 from s2c_jax.errors import UserError
 
-Pairs = dict[str, UInt8[np.ndarray, "batch height width 3"]]
+Pairs = dict[str, UInt8[np.ndarray, "batch rows columns 3"]]
 
 # Batches decoded ahead of the device, and batches already on it.
 _HOST_BATCHES, _DEVICE_BATCHES = 4, 2
@@ -32,8 +32,8 @@ def open_split(name: str, image_size: int, split: str, data_dir: str = "") -> An
         data_dir: where TFDS keeps prepared data; "" is TFDS's default.
 
     Returns:
-        A random-access source of examples with "sketch" and "color": PNG bytes, or pictures where
-        the data was prepared with `--decoded`.
+        A random-access source of examples with "sketch" and "color", PNG bytes, or pictures where
+        the data was prepared with `--decoded`, and "palette".
 
     Raises:
         UserError: there is no such data set, it has no such size, or it has not been prepared.
@@ -94,7 +94,8 @@ def train_batches(
 
     Returns:
         An iterator over dictionaries of "sketch" and "color", each
-        (local devices, pairs a device, height, width, 3), one device's share on each device.
+        (local devices, pairs a device, height, width, 3), and "palette",
+        (local devices, pairs a device, 4, 4, 3), one device's share on each device.
     """
     num_devices = len(jax.local_devices())
     whole_batches = steps_per_epoch(source, batch_size) * batch_size
@@ -135,4 +136,4 @@ def batch_sharding() -> jax.sharding.NamedSharding:
 def read_pairs(source: Any, indices: Sequence[int]) -> Pairs:
     """Reads the pairs at `indices` of a source; indices past its end are left out."""
     pairs = [decode(source[i]) for i in indices if i < len(source)]
-    return {key: np.stack([pair[key] for pair in pairs]) for key in ("sketch", "color")}
+    return {key: np.stack([pair[key] for pair in pairs]) for key in FEATURES}

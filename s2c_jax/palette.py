@@ -6,13 +6,20 @@ to bottom, the four colours that follow the most frequent one, which is taken fo
 
 import itertools
 import json
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Integer, UInt8
+from PIL import ImageColor
+
+from s2c_jax import images
+from s2c_jax.errors import UserError
 
 BANDS, COLORS = 4, 4
 
 Palette = UInt8[np.ndarray, "4 4 3"]
+# With alpha, 255 or 0: a colour that is given, or not.
+GivenPalette = UInt8[np.ndarray, "4 4 4"]
 
 
 def extract(picture: UInt8[np.ndarray, "height width 3"]) -> Palette:
@@ -54,6 +61,51 @@ def parse(colorgram: bytes) -> Palette:
         )
     except (KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"no colorgram ({error})") from None
+
+
+def given(palette: Palette) -> GivenPalette:
+    """Returns a palette of which every colour is given."""
+    return np.concatenate([palette, np.full((BANDS, COLORS, 1), 255, np.uint8)], axis=-1)
+
+
+def from_colors(text: str) -> GivenPalette:
+    """Reads up to four colours, to be used anywhere in the picture.
+
+    Args:
+        text: colours as CSS has them, joined by commas: "#fcea2b,#ea5a47".
+
+    Raises:
+        UserError: it is something else.
+    """
+    names = [name.strip() for name in text.split(",")]
+    if len(names) > COLORS:
+        raise UserError(f"the palette {text!r} has {len(names)} colours: give up to {COLORS}")
+    palette = np.zeros((BANDS, COLORS, 4), np.uint8)
+    for i, name in enumerate(names):
+        try:
+            palette[:, i] = (*ImageColor.getrgb(name)[:3], 255)
+        except ValueError:
+            raise UserError(
+                f"the palette {text!r}: {name!r} is no colour such as #fcea2b or orange"
+            ) from None
+    return palette
+
+
+def read(file: Path) -> GivenPalette:
+    """Reads a palette from a colorgram file, or takes it from a picture.
+
+    Raises:
+        UserError: the file is neither.
+    """
+    if file.suffix.lower() != ".json":
+        picture = images.read(file)
+        if picture.height < BANDS:
+            raise UserError(f"{file}: has {picture.height} rows of pixels, too few for a palette")
+        return given(extract(np.asarray(picture)))
+    try:
+        return given(parse(file.read_bytes()))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file}: cannot be read ({error})") from None
 
 
 def _frequent_colors(pixels: UInt8[np.ndarray, "pixels 3"]) -> Integer[np.ndarray, "colors 3"]:

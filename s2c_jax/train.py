@@ -205,9 +205,12 @@ def compile_step(train_step: Any, config: ml_collections.ConfigDict) -> Any:
         return train_step
     size = config.image_size
     shape = (jax.local_device_count(), config.batch_size // jax.device_count(), size, size, 3)
-    pictures = jax.ShapeDtypeStruct(shape, np.uint8, sharding=input_pipeline.batch_sharding())
+    shapes = {"sketch": shape, "color": shape, "palette": (*shape[:2], 4, 4, 3)}
+    batch = {
+        key: jax.ShapeDtypeStruct(shape, np.uint8, sharding=input_pipeline.batch_sharding())
+        for key, shape in shapes.items()
+    }
     state = jax.eval_shape(_create(config), _keys(config.seed)[0])
-    batch = {"sketch": pictures, "color": pictures}
     compiled = train_step.lower(state, batch).compile()
     runtime.give_back()
     return compiled

@@ -76,6 +76,7 @@ def create_train_state(
         The state at step 0.
     """
     picture = jnp.zeros((1, image_size, image_size, 3))
+    condition = jnp.zeros((1, image_size, image_size, 7 if generator.hints else 3))
     generator_key, discriminator_key = jax.random.split(key)
 
     def network_state(variables: Mapping[str, PyTree]) -> NetworkState:
@@ -90,7 +91,7 @@ def create_train_state(
         step=jnp.zeros((), jnp.int32),
         generator=generator_state,
         discriminator=network_state(
-            discriminator.init(discriminator_key, picture, picture, train=False)
+            discriminator.init(discriminator_key, condition, picture, train=False)
         ),
         # Of its own memory: the step is given all of the state's.
         ema=jax.tree.map(jnp.copy, generator_state.variables) if averaged else None,

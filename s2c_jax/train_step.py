@@ -9,14 +9,14 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree, UInt8
 
-from s2c_jax import losses
+from s2c_jax import guidance, losses
 from s2c_jax.augment import augment, normalize
 from s2c_jax.models import vgg16
 from s2c_jax.models.discriminator import Discriminator
 from s2c_jax.models.generator import Generator
 from s2c_jax.train_state import NetworkState, TrainState
 
-Batch = dict[str, UInt8[Array, "batch height width 3"]]
+Batch = dict[str, UInt8[Array, "batch ..."]]
 Metrics = dict[str, Float[Array, ""]]
 
 
@@ -64,7 +64,7 @@ def make_train_step(
         generator: the generator; VGG16 computes in its dtype.
         discriminator: the discriminator.
         optimizer: the optimiser of both networks.
-        key: where augmentation and dropout come from, folded with the step.
+        key: where augmentation, hints, palettes and dropout come from, folded with the step.
         weights: the losses' weights.
         pooling: how the discriminator's map becomes probabilities.
         discriminator_period: the discriminator is updated on the last of every this many batches;
@@ -75,21 +75,22 @@ def make_train_step(
         vgg: the network of the feature-level loss, needed if `weights.feature` is not 0.
 
     Returns:
-        A function from a state and this device's share of the batch (keys "sketch" and "color") to
-        the new state and the metrics, both equal on all devices. A network whose gradient has no
-        finite norm keeps its parameters and statistics (for Adam's moments the gradient is zero),
-        and is counted in the metric "skipped_updates".
+        A function from a state and this device's share of the batch ("sketch", "color", and
+        "palette" if the generator takes palettes: see `input_pipeline.train_batches`) to the new
+        state and the metrics, both equal on all devices. A network whose gradient has no finite
+        norm keeps its parameters and statistics (for Adam's moments the gradient is zero), and is
+        counted in the metric "skipped_updates".
     """
 
     def discriminator_loss(
-        params: PyTree, batch_stats: PyTree, sketch: Array, color: Array, fake: Array
+        params: PyTree, batch_stats: PyTree, condition: Array, color: Array, fake: Array
     ) -> tuple[Array, tuple[PyTree, Metrics]]:
         real_logits, variables = discriminator.apply(
             {"params": params, "batch_stats": batch_stats},
-            sketch, color, train=True, mutable=["batch_stats"],
+            condition, color, train=True, mutable=["batch_stats"],
         )  # fmt: skip
         fake_logits, variables = discriminator.apply(
-            {"params": params, **variables}, sketch, fake, train=True, mutable=["batch_stats"]
+            {"params": params, **variables}, condition, fake, train=True, mutable=["batch_stats"]
         )
         parts = {
             "real": losses.binary_cross_entropy(real_logits, weights.real_label, pooling),
@@ -99,10 +100,10 @@ def make_train_step(
         return loss, (variables["batch_stats"], parts)
 
     def generator_loss(
-        fake: Array, judge: NetworkState, sketch: Array, color: Array
+        fake: Array, judge: NetworkState, condition: Array, color: Array
     ) -> tuple[Array, Metrics]:
         logits, _ = discriminator.apply(
-            judge.variables, sketch, fake, train=True, mutable=["batch_stats"]
+            judge.variables, condition, fake, train=True, mutable=["batch_stats"]
         )
         parts = {
             "adversarial": losses.binary_cross_entropy(logits, 1.0, pooling),
@@ -139,16 +140,32 @@ def make_train_step(
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         assert (state.ema is not None) == (ema_decay > 0), "an average needs a decay"
         sketch, color = normalize(batch["sketch"]), normalize(batch["color"])
-        augment_key, dropout_key = jax.random.split(jax.random.fold_in(key, state.step))
+        augment_key, dropout_key, guidance_key = jax.random.split(
+            jax.random.fold_in(key, state.step), 3
+        )
         device, devices = jax.lax.axis_index("batch"), jax.lax.axis_size("batch")
+
+        def example_keys(key: Array) -> Array:
+            """Returns this device's share of keys that do not depend on how a batch is split."""
+            return jax.random.split(key, devices * len(sketch)).reshape(devices, -1)[device]
+
         if any(augmentation):
-            keys = jax.random.split(augment_key, devices * len(sketch)).reshape(devices, -1)
-            sketch, color = augment(keys[device], sketch, color, **augmentation._asdict())
+            sketch, color = augment(
+                example_keys(augment_key), sketch, color, **augmentation._asdict()
+            )
+        hints = palettes = None
+        hints_key, palettes_key = jax.random.split(guidance_key)
+        condition = sketch
+        if generator.hints:
+            hints = guidance.training_hints(example_keys(hints_key), sketch, color)
+            condition = jnp.concatenate([sketch, hints], axis=-1)
+        if generator.palette:
+            palettes = guidance.training_palettes(example_keys(palettes_key), batch["palette"])
 
         def generate(params: PyTree) -> tuple[Array, PyTree]:
             fake, variables = generator.apply(
                 {"params": params, "batch_stats": state.generator.batch_stats},
-                sketch, train=True, mutable=["batch_stats"],
+                sketch, hints, palettes, train=True, mutable=["batch_stats"],
                 rngs={"dropout": jax.random.fold_in(dropout_key, device)},
             )  # fmt: skip
             return fake, variables["batch_stats"]
@@ -160,13 +177,13 @@ def make_train_step(
         def updated(network: NetworkState) -> tuple[NetworkState, Array, Metrics, Array]:
             (loss, (batch_stats, parts)), grads = jax.value_and_grad(
                 discriminator_loss, has_aux=True
-            )(network.params, network.batch_stats, sketch, color, fake)
+            )(network.params, network.batch_stats, condition, color, fake)
             new, skipped = update(network, grads, batch_stats)
             return new, loss, parts, skipped
 
         def left_alone(network: NetworkState) -> tuple[NetworkState, Array, Metrics, Array]:
             loss, (_, parts) = discriminator_loss(
-                network.params, network.batch_stats, sketch, color, fake
+                network.params, network.batch_stats, condition, color, fake
             )
             return network, loss, parts, jnp.zeros(())
 
@@ -177,7 +194,7 @@ def make_train_step(
             state.discriminator,
         )
         (loss_g, parts_g), fake_grads = jax.value_and_grad(generator_loss, has_aux=True)(
-            fake, new_discriminator, sketch, color
+            fake, new_discriminator, condition, color
         )
         (grads,) = generator_gradient(fake_grads)
         new_generator, skipped_g = update(state.generator, grads, generator_stats)

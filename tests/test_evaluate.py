@@ -10,7 +10,8 @@ import pytest
 import safetensors.numpy
 from PIL import Image
 
-from s2c_jax import evaluate, frechet, images, input_pipeline, metrics, scoring
+from s2c_jax import evaluate, frechet, input_pipeline, metrics, scoring
+from s2c_jax.datasets import pairs
 from s2c_jax.models import inception
 from s2c_jax.train import train_and_evaluate
 from tests.conftest import make_small_config, scalars
@@ -112,7 +113,7 @@ def test_without_colour_there_is_no_best_and_no_sheet(workdir, validation, monke
 
     def without_color(source, indices):
         pairs = read(source, indices)
-        return {"sketch": pairs["sketch"], "color": pairs["sketch"]}
+        return {**pairs, "color": pairs["sketch"]}
 
     monkeypatch.setattr(input_pipeline, "read_pairs", without_color)
     scores = scoring.score(lambda sketches: sketches, validation, len(validation))
@@ -124,8 +125,8 @@ def test_without_colour_there_is_no_best_and_no_sheet(workdir, validation, monke
     assert "CIEDE2000" not in (workdir / "evaluation" / "metrics.md").read_text()
 
 
-def png(pixels):
-    return images.encode_png(Image.fromarray(pixels))
+def encoded(sketch, color):
+    return pairs.encode(sketch=Image.fromarray(sketch), color=Image.fromarray(color))
 
 
 def test_the_mean_colour_is_painted_under_the_lines_of_what_they_enclose():
@@ -135,14 +136,14 @@ def test_the_mean_colour_is_painted_under_the_lines_of_what_they_enclose():
     for color in ((200, 100, 0), (100, 50, 0)):
         truth = sketch.copy()
         truth[5:11, 5:11] = color
-        sources.append({"sketch": png(sketch), "color": png(truth)})
+        sources.append(encoded(sketch, truth))
     mean = evaluate.mean_color(sources)
     np.testing.assert_allclose(mean, (150, 75, 0))
     (filled,) = evaluate.fill(mean, sketch[None])
     assert (filled[5:11, 5:11] == (150, 75, 0)).all()
     assert (filled[4, 4:12] == 0).all()
     assert (filled[:4] == 255).all()
-    assert (evaluate.mean_color([{"sketch": png(sketch), "color": png(sketch)}]) == 255).all()
+    assert (evaluate.mean_color([encoded(sketch, sketch)]) == 255).all()
 
 
 def test_pairs_are_read_a_chunk_at_a_time(validation, monkeypatch):
@@ -161,8 +162,8 @@ def test_pairs_are_read_a_chunk_at_a_time(validation, monkeypatch):
 def test_pictures_are_ranked_by_their_own_difference_where_there_is_colour(validation):
     """Paler and paler copies of a pair, and one whose truth has no colour."""
     pair = input_pipeline.read_pairs(validation, [0])
-    white = {"sketch": pair["sketch"], "color": pair["sketch"]}
-    source = [{key: png(value[0]) for key, value in p.items()} for p in (white, pair, pair, pair)]
+    sketch, color = pair["sketch"][0], pair["color"][0]
+    source = [encoded(sketch, sketch), *3 * [encoded(sketch, color)]]
     truth = pair["color"].astype(float)
     pale = iter([truth, truth * 0.5 + 127.5, truth, truth * 0.8 + 51])
 

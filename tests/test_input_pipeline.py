@@ -1,6 +1,5 @@
 """Every example once an epoch, in a new order each time, and on from any position."""
 
-import io
 import itertools
 
 import jax
@@ -9,22 +8,24 @@ import pytest
 from PIL import Image
 
 from s2c_jax import input_pipeline
+from s2c_jax.datasets import pairs
 from s2c_jax.errors import UserError
 from tests.conftest import NUM_DRAWINGS
 
 NUM_PAIRS, BATCH = 21, 8
 
 
-def png(value):
-    buffer = io.BytesIO()
-    Image.fromarray(np.full((4, 4, 3), value, np.uint8)).save(buffer, "PNG")
-    return buffer.getvalue()
+def picture(value):
+    return Image.fromarray(np.full((4, 4, 3), value, np.uint8))
 
 
 @pytest.fixture(scope="module")
 def source():
     """Pair i is a sketch of value i and a colour picture of value 100 + i."""
-    return [{"sketch": png(i), "color": png(100 + i), "id": b"x"} for i in range(NUM_PAIRS)]
+    return [
+        {**pairs.encode(sketch=picture(i), color=picture(100 + i)), "id": b"x"}
+        for i in range(NUM_PAIRS)
+    ]
 
 
 def batches(source, seed=0):
@@ -42,6 +43,9 @@ def test_batches_are_bytes_spread_over_the_devices(source):
         assert batch[key].dtype == np.uint8
         assert len(batch[key].sharding.device_set) == jax.device_count() == 8
     np.testing.assert_array_equal(np.asarray(batch["color"]), np.asarray(batch["sketch"]) + 100)
+    # A band of one colour has none behind the background.
+    assert batch["palette"].shape == (8, 1, 4, 4, 3)
+    assert (np.asarray(batch["palette"]) == 255).all()
 
 
 def test_an_epoch_has_no_example_twice_and_each_epoch_another_order(source):

@@ -1,4 +1,4 @@
-"""The pictures of a prepared split as bytes in one file, for devices that outrun PNG."""
+"""The pairs of a prepared split, decoded, in one file: for devices that outrun PNG."""
 
 import sys
 from collections.abc import Sequence
@@ -21,8 +21,14 @@ def path_of(data_dir: Path, split: str) -> Path:
     return data_dir / f"decoded-{split}.npy"
 
 
+def pair_dtype(size: int) -> np.dtype:
+    """Returns what a pair of pictures with that side is in the file."""
+    shapes = {"sketch": (size, size, 3), "color": (size, size, 3), "palette": (4, 4, 3)}
+    return np.dtype([(name, np.uint8, shapes[name]) for name in pairs.FEATURES])
+
+
 def write(path: Path, source: Any) -> None:
-    """Decodes all pairs into a file, uint8 (pairs, 2, height, width, 3), whole or not at all.
+    """Decodes all pairs into a file, an array of `pair_dtype`, whole or not at all.
 
     Args:
         path: the file.
@@ -31,13 +37,14 @@ def write(path: Path, source: Any) -> None:
     Raises:
         OSError: it cannot be written.
     """
+    dtype = pair_dtype(len(pairs.decode(source[0])["sketch"]))
 
-    def pair(i: int) -> np.ndarray:
+    def pair(i: int) -> bytes:
         decoded = pairs.decode(source[i])
-        return np.stack([decoded["sketch"], decoded["color"]])
+        return b"".join(decoded[name].tobytes() for name in pairs.FEATURES)
 
-    header = np.lib.format.header_data_from_array_1_0(pair(0))
-    header["shape"] = (len(source), *header["shape"])
+    header = np.lib.format.header_data_from_array_1_0(np.empty(0, dtype))
+    header["shape"] = (len(source),)
     partial = path.with_name(path.name + ".partial")
     try:
         # Not memory-mapped: there, a full disk is no error that could be told.
@@ -50,8 +57,8 @@ def write(path: Path, source: Any) -> None:
         ):
             np.lib.format.write_array_header_1_0(file, header)
             for start in range(0, len(source), _AHEAD):
-                for pictures in pool.map(pair, range(start, min(start + _AHEAD, len(source)))):
-                    file.write(pictures.data)
+                for decoded in pool.map(pair, range(start, min(start + _AHEAD, len(source)))):
+                    file.write(decoded)
                     progress.update()
         partial.replace(path)
     except BaseException:
@@ -74,20 +81,21 @@ class DecodedSource(Sequence[pairs.Pair]):
             UserError: the file is damaged, or of another data set.
         """
         try:
-            self._pictures = np.lib.format.open_memmap(path, mode="r")
+            self._pairs = np.lib.format.open_memmap(path, mode="r")
         except (OSError, ValueError) as error:
             raise UserError(f"{path} cannot be read ({error}): delete it") from None
-        found, expected = self._pictures, (num_pairs, 2, size, size, 3)
-        if found.shape != expected or found.dtype != np.uint8:
+        found, expected = self._pairs, pair_dtype(size)
+        if found.shape != (num_pairs,) or found.dtype != expected:
             raise UserError(
-                f"{path} is {found.dtype} {found.shape} and should be uint8 {expected}: delete it"
+                f"{path} does not hold {num_pairs} pairs of {size} px, as this version keeps them: "
+                "delete it"
             )
 
     def __len__(self) -> int:
         """Returns the number of pairs."""
-        return len(self._pictures)
+        return len(self._pairs)
 
     def __getitem__(self, index: Any) -> Any:
         """Reads a pair into memory."""
-        sketch, color = np.array(self._pictures[index])
-        return {"sketch": sketch, "color": color}
+        pair = self._pairs[index]
+        return {name: np.array(pair[name]) for name in pairs.FEATURES}

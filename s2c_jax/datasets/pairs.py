@@ -18,15 +18,18 @@ import tqdm
 from jaxtyping import UInt8
 from PIL import Image
 
-from s2c_jax import images
+from s2c_jax import images, palette
 from s2c_jax.errors import UserError
 
 _VALIDATION_SHARE = 0.1
 # TFDS keeps a shard's pairs in memory until the shard is written.
 _PAIRS_A_SHARD = 256
 
+# What training reads.
+FEATURES = ("sketch", "color", "palette")
+
 Example = dict[str, Any]
-Pair = dict[str, UInt8[np.ndarray, "height width 3"]]
+Pair = dict[str, UInt8[np.ndarray, "rows columns 3"]]
 
 
 @dataclasses.dataclass
@@ -51,7 +54,8 @@ def configs(*sizes: int) -> list[PairsConfig]:
 class PairsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """A builder of pairs in several sizes, kept as PNG in ArrayRecord: that needs no TensorFlow.
 
-    Features: "sketch" and "color", RGB pictures of the config's size, and "id", a name. A subclass
+    Features: "sketch" and "color", RGB pictures of the config's size, "palette", the main colours
+    of four horizontal bands of the colour picture from top to bottom, and "id", a name. A subclass
     says where its pairs are (`find`) and makes one of them (`make`); pairs are made on all cores
     and kept in an order that is drawn by their names.
     """
@@ -96,13 +100,10 @@ class PairsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type
         """Returns a line about the preparation, to be printed after it; "" is none."""
         return ""
 
-    def pairs_info(
-        self, features: Mapping[str, Any] | None = None, **description: Any
-    ) -> tfds.core.DatasetInfo:
+    def pairs_info(self, **description: Any) -> tfds.core.DatasetInfo:
         """Returns TFDS's description of the data set.
 
         Args:
-            features: those that the data set has besides.
             **description: description, homepage, citation, license, metadata.
         """
         size = self.builder_config.size
@@ -113,8 +114,8 @@ class PairsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type
                 {
                     "sketch": picture,
                     "color": picture,
+                    "palette": tfds.features.Tensor(shape=(4, 4, 3), dtype=np.uint8),
                     "id": tfds.features.Text(),
-                    **(features or {}),
                 }
             ),
             supervised_keys=("sketch", "color"),
@@ -180,18 +181,30 @@ class PairsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type
                 yield done, future.result()
 
 
-def encode(*, sketch: Image.Image, color: Image.Image) -> Example:
-    """Returns a pair as the builder's features."""
-    return {"sketch": images.encode_png(sketch), "color": images.encode_png(color)}
+def encode(
+    *, sketch: Image.Image, color: Image.Image, colors: palette.Palette | None = None
+) -> Example:
+    """Returns a pair as the builder's features.
+
+    Args:
+        sketch: RGB, of the config's size.
+        color: RGB, of the config's size.
+        colors: the colour picture's palette; None has it computed.
+    """
+    return {
+        "sketch": images.encode_png(sketch),
+        "color": images.encode_png(color),
+        "palette": palette.extract(np.asarray(color)) if colors is None else colors,
+    }
 
 
 def decode(example: Example) -> Pair:
-    """Returns an example's "sketch" and "color", decoded unless they are already."""
+    """Returns an example's "sketch", "color" and "palette", decoded unless they are already."""
     return {
         key: example[key]
         if isinstance(example[key], np.ndarray)
         else images.decode_png(example[key])
-        for key in ("sketch", "color")
+        for key in FEATURES
     }
 
 

@@ -11,7 +11,7 @@ from s2c_jax.models.layers import Conv, batch_norm
 
 
 class Discriminator(nn.Module):
-    """PatchGAN (Isola et al. 2017, section 3.2.2) on the 6-channel pair.
+    """PatchGAN (Isola et al. 2017, section 3.2.2) on condition and colour picture together.
 
     One 4x4 stride-2 convolution for each entry of `channels`, then a 2x2 convolution of the last
     entry and a 2x2 convolution to one channel, both without padding: 30x30x1 at 512 px.
@@ -27,7 +27,7 @@ class Discriminator(nn.Module):
     @nn.compact
     def __call__(
         self,
-        sketch: Float[Array, "batch height width 3"],
+        condition: Float[Array, "batch height width channels"],
         color: Float[Array, "batch height width 3"],
         *,
         train: bool,
@@ -35,7 +35,8 @@ class Discriminator(nn.Module):
         """Judges pairs.
 
         Args:
-            sketch: pictures in [-1, 1].
+            condition: sketches in [-1, 1], 3 channels, and their hints, 4 more, if the generator
+                takes any.
             color: true or generated colour pictures in [-1, 1].
             train: as for the generator.
 
@@ -43,7 +44,7 @@ class Discriminator(nn.Module):
             The map of logits: its sigmoid is each patch's probability of being real. How the map
             becomes the pair's probability is the losses' concern (`losses.log_probabilities`).
         """
-        x = jnp.concatenate([sketch, color], axis=-1)
+        x = jnp.concatenate([condition, color], axis=-1)
         for i, features in enumerate(self.channels):
             x = Conv(features, size=4, stride=2, padding=1, dtype=self.dtype, name=f"conv_{i}")(x)
             if i > 0:

@@ -18,12 +18,17 @@ class Generator(nn.Module):
     layers is joined by the encoder's activations of the same size. Dropout in the first decoder
     layers is the noise z of G(x, z).
 
+    A palette joins at the bottleneck: its encoding, the same everywhere, beside the encoder's
+    activations.
+
     Attributes:
         channels: the encoder's output channels; its length is the number of times the side is
             halved.
         dropout_rate: the share of activations that dropout zeroes.
         dropout_layers: how many decoder layers, from the bottleneck on, have dropout.
         upsampling: see `layers.Upsample`.
+        hints: whether it takes hints.
+        palette: whether it takes palettes.
         dtype: what it computes in; parameters, statistics and the picture are float32.
     """
 
@@ -31,24 +36,46 @@ class Generator(nn.Module):
     dropout_rate: float
     dropout_layers: int
     upsampling: Upsampling
+    hints: bool = False
+    palette: bool = False
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(
-        self, sketch: Float[Array, "batch height width 3"], *, train: bool
+        self,
+        sketch: Float[Array, "batch height width 3"],
+        hints: Float[Array, "batch height width 4"] | None = None,
+        palette: Float[Array, "batch 4 4 4"] | None = None,
+        *,
+        train: bool,
     ) -> Float[Array, "batch height width 3"]:
         """Colours sketches.
 
         Args:
             sketch: pictures in [-1, 1]; height and width are multiples of 2 ** len(channels).
+            hints: which colour goes where, see `guidance.normalize_rgba`; None says nothing.
+            palette: for each of four horizontal bands up to four colours that occur there, in the
+                same form; None says nothing.
             train: True uses the batch's statistics (and updates the collection "batch_stats",
                 inside a mapped axis "batch") and dropout (from the rng "dropout"); False uses the
                 running averages and no dropout.
 
         Returns:
             Colour pictures in [-1, 1].
+
+        Raises:
+            ValueError: it was not made to take hints or a palette, and is given some.
         """
+        for name, given, taken in (
+            ("hints", hints, self.hints),
+            ("palette", palette, self.palette),
+        ):
+            if given is not None and not taken:
+                raise ValueError(f"this generator takes no {name}")
         x, skips = sketch, []
+        if self.hints:
+            unsaid = jnp.zeros((*sketch.shape[:-1], 4))
+            x = jnp.concatenate([sketch, unsaid if hints is None else hints], axis=-1)
         last = len(self.channels) - 1
         for i, features in enumerate(self.channels):
             x = Conv(features, 4, stride=2, padding=1, dtype=self.dtype, name=f"encoder_{i}")(x)
@@ -56,6 +83,16 @@ class Generator(nn.Module):
                 x = batch_norm(train, dtype=self.dtype, name=f"encoder_norm_{i}")(x)
             x = nn.relu(x) if i == last else nn.leaky_relu(x, 0.2)
             skips.append(x)
+        if self.palette:
+            if palette is None:
+                palette = jnp.zeros((len(sketch), 4, 4, 4))
+            colors = nn.Dense(self.channels[-1], dtype=self.dtype, name="palette_0")(
+                palette.reshape(len(sketch), -1)
+            )
+            colors = nn.Dense(self.channels[-1], dtype=self.dtype, name="palette_1")(
+                nn.leaky_relu(colors, 0.2)
+            )
+            x = jnp.concatenate([x, jnp.broadcast_to(colors[:, None, None], x.shape)], axis=-1)
         for i, skip in enumerate(reversed(skips[:-1])):
             x = Upsample(skip.shape[-1], self.upsampling, self.dtype, name=f"decoder_{i}")(x)
             x = batch_norm(train, dtype=self.dtype, name=f"decoder_norm_{i}")(x)

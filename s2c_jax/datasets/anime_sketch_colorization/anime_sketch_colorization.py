@@ -25,9 +25,8 @@ ARCHIVES = ("anime-sketch-colorization-pair.zip", "archive.zip")
 _DESCRIPTION = """\
 Pairs of an anime sketch and its colour picture. Each file of the archive holds both side by side;
 halves that are not 512x512 are padded with white or cropped to that size about their centre.
-"palette" holds the main colours of four horizontal bands of the colour picture, from top to bottom,
-background left out. Files that hold no pair are left out; the metadata names them, and the
-pictures whose palette had to be computed.
+"palette" is that of the archive's colorgram files. Files that hold no pair are left out; the
+metadata names them, and the pictures whose palette had to be computed.
 """
 _CITATION = """\
 @misc{anime-sketch-colorization-pair,
@@ -57,7 +56,6 @@ class AnimeSketchColorization(pairs.PairsBuilder):
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.pairs_info(
-            features={"palette": tfds.features.Tensor(shape=(4, 4, 3), dtype=np.uint8)},
             description=_DESCRIPTION,
             homepage=_HOMEPAGE,
             citation=_CITATION,
@@ -86,14 +84,15 @@ class AnimeSketchColorization(pairs.PairsBuilder):
         colors = self._colorgram(PurePosixPath(source).stem)
         computed = colors is None
         if colors is None:
+            # Before it is made smaller, as those of the archive were.
             colors = palette.extract(np.asarray(color))
         size = (self.builder_config.size, self.builder_config.size)
         if color.size != size:
             color, sketch = (
                 half.resize(size, Image.Resampling.LANCZOS) for half in (color, sketch)
             )
-        pair = pairs.encode(sketch=sketch, color=color)
-        return {**pair, "palette": colors, "palette_computed": computed}
+        pair = pairs.encode(sketch=sketch, color=color, colors=colors)
+        return {**pair, "palette_computed": computed}
 
     def generate(
         self, made: Iterator[tuple[str, pairs.Example | UserError]]

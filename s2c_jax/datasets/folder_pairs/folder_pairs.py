@@ -12,8 +12,11 @@ from s2c_jax.errors import UserError
 class FolderPairs(pairs.PairsBuilder):
     """The pairs sketch/NAME and color/NAME of TFDS's manual_dir, PNG, JPEG or WebP."""
 
-    VERSION = tfds.core.Version("1.1.0")
-    RELEASE_NOTES = {"1.1.0": "In an order drawn by the names."}  # noqa: RUF012
+    VERSION = tfds.core.Version("1.2.0")
+    RELEASE_NOTES = {  # noqa: RUF012
+        "1.1.0": "In an order drawn by the names.",
+        "1.2.0": "With palettes.",
+    }
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Put your pictures into two folders, sketch/ and color/, and name a sketch and its colour "
         "picture alike; --manual_dir is the folder that holds the two."

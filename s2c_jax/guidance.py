@@ -1,0 +1,156 @@
+"""What a person says about the colours, simulated from the truth for training.
+
+Hints say what goes where, a palette what there is (the local and global hints of Zhang et al.,
+Real-Time User-Guided Image Colorization with Learned Deep Priors, 2017). Both are RGBA, transparent
+where nothing is said.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key, UInt8
+
+# Marks of a hinted example: one to so many, few as often as many.
+MAX_MARKS = 32
+_WITHOUT_HINTS, _WITHOUT_PALETTE = 0.25, 0.5
+# Of a mark, in shares of the picture's side: radius from and to, a stroke's greatest length, and
+# the deviation of its place from what it is about.
+_RADII, _LENGTH, _SHIFT = (0.008, 0.04), 0.25, 0.01
+# How far a mark's colour is from the true one, and how far one end of a stroke may be from the
+# other, in [-1, 1].
+_COLOR_SHIFT, _SAME_COLOR = 0.08, 0.1
+# Hints are about what is coloured, but some say that there is paper.
+_PAPER_WEIGHT = 0.1
+
+Pictures = Float[Array, "batch height width 3"]
+Hints = Float[Array, "batch height width 4"]
+Palettes = Float[Array, "batch 4 4 4"]
+
+
+def normalize_rgba(values: UInt8[Array, "*shape 4"]) -> Float[Array, "*shape 4"]:
+    """Maps RGBA in [0, 255] to colours in [-1, 1], times alpha, and alpha in [0, 1]."""
+    levels = values.astype(jnp.float32)
+    alpha = levels[..., 3:] / 255
+    return jnp.concatenate([(levels[..., :3] / 127.5 - 1) * alpha, alpha], axis=-1)
+
+
+def training_hints(keys: Key[Array, " batch"], sketch: Pictures, color: Pictures) -> Hints:
+    """Simulates what people would paint: nothing in a quarter of the examples, else some marks.
+
+    Args:
+        keys: one key an example, so that the result does not depend on how a batch is split.
+        sketch: pictures in [-1, 1].
+        color: their true colours in [-1, 1].
+
+    Returns:
+        See `marks`.
+    """
+
+    def one(key: Array, sketch: Array, color: Array) -> Array:
+        none_key, count_key, marks_key = jax.random.split(key, 3)
+        few_or_many = jax.random.uniform(count_key) * math.log(MAX_MARKS + 1)
+        count = jnp.floor(jnp.exp(few_or_many)).astype(jnp.int32)
+        none = jax.random.bernoulli(none_key, _WITHOUT_HINTS)
+        return marks(marks_key, sketch, color, jnp.where(none, 0, count))
+
+    return jax.vmap(one)(keys, sketch, color)
+
+
+def marks(
+    key: Key[Array, ""],
+    sketch: Float[Array, "height width 3"],
+    color: Float[Array, "height width 3"],
+    count: Int[Array, ""],
+) -> Float[Array, "height width 4"]:
+    """Paints dots and strokes of random sizes in about the true colours, near where these are.
+
+    A mark is about a place where the sketch is blank, most often one that is coloured. Half of
+    them are dots; a stroke that would end in another colour is a dot as well.
+
+    Args:
+        key: where they come from.
+        sketch: a picture in [-1, 1].
+        color: its true colours in [-1, 1].
+        count: how many marks, at most `MAX_MARKS`; with the same key the same first ones.
+
+    Returns:
+        Colours in [-1, 1] times alpha, and alpha, 0 or 1.
+    """
+    height, width, _ = color.shape
+    side = max(height, width)
+    place_key, shift_key, turn_key, length_key, radius_key, color_key = jax.random.split(key, 6)
+
+    blank = sketch.min(axis=-1) > 0.8
+    colored = color.min(axis=-1) < 0.8
+    weights = jnp.where(blank, _PAPER_WEIGHT + colored, 0.0) + 1e-6
+    upto = jnp.cumsum(weights.ravel())
+    drawn = jax.random.uniform(place_key, (MAX_MARKS,)) * upto[-1]
+    index = jnp.clip(jnp.searchsorted(upto, drawn), 0, height * width - 1)
+    start = jnp.stack([index // width, index % width], axis=-1).astype(jnp.float32)
+
+    def color_at(place: Float[Array, "marks 2"]) -> Float[Array, "marks 3"]:
+        row, column = jnp.round(place).astype(jnp.int32).T
+        return color[jnp.clip(row, 0, height - 1), jnp.clip(column, 0, width - 1)]
+
+    turn = jax.random.uniform(turn_key, (MAX_MARKS,), maxval=2 * math.pi)
+    # Negative for half of them.
+    length = jax.random.uniform(length_key, (MAX_MARKS,), minval=-_LENGTH, maxval=_LENGTH) * side
+    way = jnp.maximum(length, 0.0)[:, None] * jnp.stack([jnp.sin(turn), jnp.cos(turn)], axis=-1)
+    true_color = color_at(start)
+    stays = [
+        jnp.abs(color_at(start + share * way) - true_color).max(axis=-1) < _SAME_COLOR
+        for share in (0.25, 0.5, 0.75, 1.0)
+    ]
+    way = jnp.where(jnp.stack(stays).all(axis=0)[:, None], way, 0.0)
+    start += jnp.round(_SHIFT * side * jax.random.normal(shift_key, (MAX_MARKS, 2)))
+    low, high = map(math.log, _RADII)
+    radius = jnp.exp(jax.random.uniform(radius_key, (MAX_MARKS,), minval=low, maxval=high)) * side
+    shift = jax.random.uniform(color_key, true_color.shape, minval=-1.0) * _COLOR_SHIFT
+    colors = jnp.clip(true_color + shift, -1.0, 1.0)
+
+    # A pixel has the colour of the last mark that covers it.
+    rows, columns = jnp.mgrid[:height, :width].astype(jnp.float32)
+    row, column = (part[:, None, None] for part in start.T)
+    down, right = (part[:, None, None] for part in way.T)
+    along = (rows - row) * down + (columns - column) * right
+    along = jnp.clip(along / jnp.maximum(down**2 + right**2, 1e-6), 0.0, 1.0)
+    distance = jnp.hypot(rows - row - along * down, columns - column - along * right)
+    number = jnp.arange(MAX_MARKS)[:, None, None]
+    # Half a pixel, so that the smallest dot is one.
+    covered = (distance <= jnp.maximum(radius, 0.5)[:, None, None]) & (number < count)
+    last = jnp.where(covered, number, -1).max(axis=0)
+    painted = jnp.concatenate([colors, jnp.ones((MAX_MARKS, 1))], axis=-1)[last]
+    return jnp.where((last >= 0)[..., None], painted, 0.0)
+
+
+def training_palettes(
+    keys: Key[Array, " batch"], palettes: UInt8[Array, "batch 4 4 3"]
+) -> Palettes:
+    """Simulates the palettes that people would give.
+
+    Half of the examples have none, a quarter the picture's own by band, and a quarter one to four
+    of the picture's colours without saying where.
+
+    Args:
+        keys: one key an example.
+        palettes: the pictures' own: for each of four bands four colours, in [0, 255].
+
+    Returns:
+        Colours in [-1, 1] times alpha, and alpha, 0 or 1.
+    """
+
+    def one(key: Array, own: Array) -> Array:
+        none_key, band_key, pick_key, count_key = jax.random.split(key, 4)
+        picked = jax.random.choice(pick_key, own.reshape(16, 3), (4,), replace=False)
+        anywhere = jnp.broadcast_to(picked, (4, 4, 3))
+        by_band = jax.random.bernoulli(band_key)
+        count = jnp.where(by_band, 4, jax.random.randint(count_key, (), 1, 5))
+        count = jnp.where(jax.random.bernoulli(none_key, _WITHOUT_PALETTE), 0, count)
+        given = jnp.broadcast_to((jnp.arange(4) < count)[:, None], (4, 4, 1))
+        colors = jnp.where(by_band, own, anywhere)
+        return normalize_rgba(
+            jnp.concatenate([colors, jnp.where(given, 255, 0).astype(jnp.uint8)], axis=-1)
+        )
+
+    return jax.vmap(one)(keys, palettes)
