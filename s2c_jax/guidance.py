@@ -22,6 +22,8 @@ _RADII, _LENGTH, _SHIFT = (0.008, 0.04), 0.25, 0.01
 _COLOR_SHIFT, _SAME_COLOR = 0.08, 0.1
 # Hints are about what is coloured, but some say that there is paper.
 _PAPER_WEIGHT = 0.1
+# Nobody asks for the greys between a line and paper.
+_GREY_WEIGHT = 0.05
 
 Pictures = Float[Array, "batch height width 3"]
 Hints = Float[Array, "batch height width 4"]
@@ -130,7 +132,7 @@ def training_palettes(
     """Simulates the palettes that people would give.
 
     Half of the examples have none, a quarter the picture's own by band, and a quarter one to four
-    of the picture's colours without saying where.
+    of the picture's colours without saying where, more often lively ones.
 
     Args:
         keys: one key an example.
@@ -142,7 +144,9 @@ def training_palettes(
 
     def one(key: Array, own: Array) -> Array:
         none_key, band_key, pick_key, count_key = jax.random.split(key, 4)
-        picked = jax.random.choice(pick_key, own.reshape(16, 3), (4,), replace=False)
+        colors = own.reshape(16, 3)
+        lively = _GREY_WEIGHT + jnp.ptp(colors.astype(jnp.float32), axis=-1) / 255
+        picked = jax.random.choice(pick_key, colors, (4,), replace=False, p=lively / lively.sum())
         anywhere = jnp.broadcast_to(picked, (4, 4, 3))
         by_band = jax.random.bernoulli(band_key)
         count = jnp.where(by_band, 4, jax.random.randint(count_key, (), 1, 5))

@@ -53,7 +53,7 @@ def in_batches(compute: Callable[..., Array]) -> Callable[..., np.ndarray]:
         )
     )
 
-    def computed(variables: PyTree, *pictures: Pictures) -> np.ndarray:
+    def computed(variables: PyTree, *pictures: UInt8[np.ndarray, "batch _ _ _"]) -> np.ndarray:
         results = []
         for start in range(0, len(pictures[0]), batch_size()):
             parts = tuple(kind[start : start + batch_size()] for kind in pictures)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2c_jax import checkpoint, colorize, images
+from s2c_jax import checkpoint, colorize, images, palette
 from s2c_jax import config as config_lib
 from s2c_jax.errors import UserError
 from s2c_jax.inference import batch_size
@@ -229,3 +229,103 @@ def test_reading_ahead_is_bounded_and_keeps_the_order():
         assert [next(results) for _ in range(5)] == [0, 10, 20, 30, 40]
         assert len(taken) <= 5 + 2 * batch_size()
         assert list(results) == [10 * i for i in range(5, 1000)]
+
+
+@pytest.fixture(scope="module")
+def guided_workdir(tmp_path_factory, data_dir):
+    config = make_small_config(data_dir)
+    config.num_epochs = 1
+    config.generator.update(hints=True, palette=True)
+    # In so few steps, much: guidance is to show.
+    config.optimizer.learning_rate = 0.03
+    config.optimizer.ema_decay = 0.0
+    path = tmp_path_factory.mktemp("guided")
+    train_and_evaluate(config, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def guided(guided_workdir):
+    return colorize.Colorizer(guided_workdir)
+
+
+def painted(size=(40, 30), color=(255, 0, 0, 255)):
+    hints = Image.new("RGBA", size)
+    hints.paste(color, (0, 0, size[0] // 2, size[1]))
+    return hints
+
+
+def test_hints_and_palettes_change_the_sketchs_picture_alone(guided):
+    sketches = [sketch(), sketch(seed=1)]
+    alone = [np.asarray(color) for color in guided(sketches)]
+    colors = palette.from_colors("red,blue")
+    for said in ({"hints": [painted(), None]}, {"palettes": [colors, None]}):
+        first, second = (np.asarray(color) for color in guided(sketches, **said))
+        assert (first != alone[0]).any()
+        np.testing.assert_array_equal(second, alone[1])
+    # Hints that say nothing are no hints.
+    nothing = Image.new("RGBA", (40, 30))
+    (unsaid,) = guided(sketches[:1], hints=[nothing])
+    np.testing.assert_array_equal(np.asarray(unsaid), alone[0])
+
+
+def test_a_run_without_hints_refuses_them(colorizer, workdir):
+    with pytest.raises(UserError, match="takes no hints"):
+        colorizer([sketch()], hints=[painted()])
+    with pytest.raises(UserError, match="takes no palette"):
+        colorizer([sketch()], palettes=[palette.from_colors("red")])
+
+
+def test_the_command_takes_hints_by_name_and_a_palette(guided, guided_workdir, tmp_path, capsys):
+    for name in ("a", "b"):
+        (tmp_path / "in/sub").mkdir(parents=True, exist_ok=True)
+        sketch().save(tmp_path / f"in/sub/{name}.png")
+    # Inside of the sketches' folder, they are no sketches.
+    (tmp_path / "in/hints/sub").mkdir(parents=True)
+    painted().save(tmp_path / "in/hints/sub/a.png")
+    code, _ = run(
+        [tmp_path / "in", "--workdir", guided_workdir, "--output", tmp_path / "out",
+         "--hints", tmp_path / "in/hints", "--palette", "gold"],
+        capsys,
+    )  # fmt: skip
+    assert code == 0
+    assert sorted(p.name for p in (tmp_path / "out").rglob("*.png")) == ["a.png", "b.png"]
+    colors = [palette.from_colors("gold")] * 2
+    expected = guided([sketch()] * 2, [painted(), None], colors)
+    for name, picture in zip("ab", expected, strict=True):
+        with Image.open(tmp_path / f"out/sub/{name}.png") as written:
+            np.testing.assert_array_equal(np.asarray(written), np.asarray(picture))
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--hints", "missing.png"], "missing.png: not there"),
+        (["--hints", "small.png"], "small.png: 4x4 pixels, and the sketch has 40x30"),
+        (["--hints", "empty"], "holds no hints of these sketches"),
+        (["--palette", "reddish"], "'reddish' is no colour"),
+        (["--palette-from", "missing.png"], "missing.png: cannot be read"),
+    ],
+)
+def test_bad_hints_and_palettes_are_named(
+    guided_workdir, tmp_path, capsys, monkeypatch, flags, message
+):
+    monkeypatch.chdir(tmp_path)
+    sketch().save("a.png")
+    painted((4, 4)).save("small.png")
+    (tmp_path / "empty").mkdir()
+    code, printed = run(["a.png", "--workdir", guided_workdir, "--output", "out", *flags], capsys)
+    assert message in str(code) + printed.err
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_one_file_of_hints_is_for_one_sketch(guided_workdir, tmp_path, capsys):
+    for name in ("a", "b"):
+        sketch().save(tmp_path / f"{name}.png")
+    painted().save(tmp_path / "hints.png")
+    code, _ = run(
+        [tmp_path / "a.png", tmp_path / "b.png", "--hints", tmp_path / "hints.png",
+         "--workdir", guided_workdir, "--output", tmp_path / "out"],
+        capsys,
+    )  # fmt: skip
+    assert "one file of hints is for one sketch" in code

@@ -31,12 +31,20 @@ def test_sketch2color_is_the_articles_recipe():
     weights = [config.loss[key] for key in ("adversarial", "pixel", "feature", "total_variation")]
     assert weights == [1, 100, 0.01, 0.0001]
     network = {"dropout_rate": 0.5, "dropout_layers": 3, "upsampling": "transposed"}
+    network |= {"hints": False, "palette": False}
     network |= {"channels": (64, 128, 256, *[512] * 5)}
     assert config.generator.to_dict() == network
     judge = {"channels": (64, 128, 256, 512), "pooling": "mean", "update_every": 2}
     assert config.discriminator.to_dict() == judge
     assert config.loss.real_label == 0.9
     assert config.augmentation.to_dict() == {"mirror": False, "jitter": 0.0}
+
+
+@pytest.mark.parametrize("name", ["openmoji", "sketch2color"])
+def test_with_hints_nothing_else_is_changed(name):
+    config = importlib.import_module(f"configs.{name}").get_config()
+    config.generator.update(hints=True, palette=True)
+    assert importlib.import_module(f"configs.{name}_hints").get_config() == config
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "configs").glob("*.py")))

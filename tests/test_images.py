@@ -178,3 +178,34 @@ def test_a_written_png_is_whole_and_leaves_nothing_else(tmp_path):
     images.write_png(Image.new("RGB", (3, 3), "red"), tmp_path / "a.png")
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
     assert images.read(tmp_path / "a.png").getpixel((0, 0)) == (255, 0, 0)
+
+
+def test_hints_are_fitted_as_their_sketch_is():
+    """A brush's stroke is all or nothing in each pixel, in its own colour, and in its place."""
+    hints = Image.new("RGBA", (200, 100), (9, 9, 9, 0))
+    hints.paste((255, 0, 64, 255), (100, 40, 150, 60))
+    hints.paste((0, 255, 0, 128), (0, 0, 10, 10))
+    square = images.fit_square_rgba(hints, 20)
+    assert square.dtype == np.uint8
+    assert square.shape == (20, 20, 4)
+    expected = np.zeros((20, 20, 4), np.uint8)
+    expected[9:11, 10:15] = (255, 0, 64, 255)
+    expected[5, 0] = (0, 255, 0, 255)
+    np.testing.assert_array_equal(square, expected)
+
+
+@pytest.mark.parametrize(("painted", "says"), [(2, False), (3, True)])
+def test_a_hint_too_small_for_a_pixel_says_nothing(painted, says):
+    hints = Image.new("RGBA", (70, 70))
+    hints.paste((200, 100, 50, 255), (0, 0, painted, 1))
+    square = images.fit_square_rgba(hints, 10)
+    assert square.any() == says
+    if says:
+        assert square[0, 0].tolist() == [200, 100, 50, 255]
+
+
+def test_hints_are_read_with_their_transparency(tmp_path):
+    Image.new("RGBA", (3, 3), (1, 2, 3, 77)).save(tmp_path / "hints.png")
+    assert images.read_rgba(tmp_path / "hints.png").getpixel((0, 0)) == (1, 2, 3, 77)
+    Image.new("RGB", (3, 3), (1, 2, 3)).save(tmp_path / "opaque.png")
+    assert images.read_rgba(tmp_path / "opaque.png").getpixel((0, 0)) == (1, 2, 3, 255)

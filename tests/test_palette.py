@@ -1,6 +1,7 @@
 """Palettes, against the program that made the colorgram files."""
 
 import json
+import re
 
 import colorgram
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from s2c_jax import palette
+from s2c_jax.errors import UserError
 
 
 def reference(picture):
@@ -61,3 +63,41 @@ def test_a_colorgram_file_is_read_in_its_order():
 def test_anything_else_is_no_colorgram(content):
     with pytest.raises(ValueError, match="no colorgram"):
         palette.parse(content)
+
+
+def test_colours_are_read_as_css_has_them():
+    for band in palette.from_colors("#fcea2b, red,#010203"):
+        assert band.tolist() == [
+            [0xFC, 0xEA, 0x2B, 255],
+            [255, 0, 0, 255],
+            [1, 2, 3, 255],
+            [0, 0, 0, 0],
+        ]
+
+
+@pytest.mark.parametrize("text", ["", "#12", "red,", "nocolour", "red,red,red,red,red"])
+def test_what_is_no_palette_is_named(text):
+    with pytest.raises(UserError, match=re.escape(f"the palette {text!r}")):
+        palette.from_colors(text)
+
+
+def test_a_palette_is_taken_from_a_picture_or_a_colorgram(tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    Image.fromarray(picture).save(tmp_path / "picture.png")
+    taken = palette.read(tmp_path / "picture.png")
+    np.testing.assert_array_equal(taken[..., :3], palette.extract(picture))
+    assert (taken[..., 3] == 255).all()
+    file = {
+        str(band + 1): {str(i + 1): color[:3].tolist() for i, color in enumerate(colors)}
+        for band, colors in enumerate(taken)
+    }
+    (tmp_path / "colors.json").write_text(json.dumps(file))
+    np.testing.assert_array_equal(palette.read(tmp_path / "colors.json"), taken)
+
+
+@pytest.mark.parametrize("name", ["missing.png", "missing.json", "bad.json", "flat.png"])
+def test_a_file_of_no_palette_is_named(tmp_path, name):
+    (tmp_path / "bad.json").write_text("{}")
+    Image.new("RGB", (9, 3)).save(tmp_path / "flat.png")
+    with pytest.raises(UserError, match=name):
+        palette.read(tmp_path / name)

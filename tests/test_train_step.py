@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.flatten_util import ravel_pytree
 
 from experiments.scaling.run import collectives
 from s2c_jax import losses
@@ -331,3 +332,32 @@ def test_bfloat16_is_as_close_to_float32_as_two_seeds_are():
         return float(jnp.abs(colored[name] - colored["run"]).mean())
 
     assert 0 < distance("bfloat16") < distance("other seed")
+
+
+GUIDED = GENERATOR.clone(hints=True, palette=True)
+
+
+def test_hints_and_palettes_are_the_same_on_any_number_of_devices():
+    """The step's randomness is the example's own, wherever it is computed."""
+    states = []
+    for devices in (1, 4):
+        step = compiled(devices, GUIDED, optimizer=optax.sgd(0.01))
+        state = new_state(generator=GUIDED, optimizer=optax.sgd(0.01))
+        for _ in range(4):
+            colors = np.arange(BATCH * 48, dtype=np.uint8).reshape(devices, -1, 4, 4, 3)
+            state, _ = step(state, {**make_batch(devices), "palette": colors})
+        states.append(jax.device_get(state))
+    for network in ("generator", "discriminator"):
+        one, four = (ravel_pytree(getattr(state, network).params)[0] for state in states)
+        assert np.linalg.norm(one - four) <= 1e-5 * np.linalg.norm(one)
+    # Both are there: the first convolutions of both networks see them, and so does the bottleneck.
+    before = new_state(generator=GUIDED, optimizer=optax.sgd(0.01))
+    for network, layer, channels in (
+        ("generator", "encoder_0", slice(3, 7)),
+        ("discriminator", "conv_0", slice(3, 7)),
+        ("generator", "palette_0", slice(None)),
+    ):
+        old, new = (
+            getattr(state, network).params[layer]["kernel"] for state in (before, states[0])
+        )
+        assert (old != new)[..., channels, :].any(), layer

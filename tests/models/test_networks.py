@@ -128,3 +128,42 @@ def test_training_moves_the_running_averages_towards_the_batch(small):
     before = variables["batch_stats"]["encoder_norm_1"]["mean"]
     after = updated["batch_stats"]["encoder_norm_1"]["mean"][0]
     assert np.abs(after - before).max() > 0
+
+
+GUIDED = Generator((4, 8), 0.0, 0, "resize", hints=True, palette=True)
+
+
+@pytest.fixture(scope="module")
+def guided():
+    sketch = jax.random.uniform(jax.random.key(1), (2, 16, 16, 3), minval=-1)
+    variables = GUIDED.init(jax.random.key(0), sketch, train=False)
+    # As large as after some training: initial weights hardly let a bottleneck through.
+    return jax.tree.map(lambda leaf: leaf * 10, variables), sketch
+
+
+def test_unsaid_guidance_is_none_at_all(guided):
+    variables, sketch = guided
+    alone = GUIDED.apply(variables, sketch, train=False)
+    nothing = jnp.zeros((2, 16, 16, 4)), jnp.zeros((2, 4, 4, 4))
+    np.testing.assert_array_equal(alone, GUIDED.apply(variables, sketch, *nothing, train=False))
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+def test_each_guidance_changes_its_own_picture_alone(guided, kind):
+    variables, sketch = guided
+    said = [None, None]
+    said[kind] = jnp.zeros([(2, 16, 16, 4), (2, 4, 4, 4)][kind]).at[1, 3, 3].set(1.0)
+    alone = GUIDED.apply(variables, sketch, train=False)
+    changed = GUIDED.apply(variables, sketch, *said, train=False)
+    np.testing.assert_allclose(changed[0], alone[0], atol=1e-6)
+    assert np.abs(changed[1] - alone[1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("said", [{"hints": (2, 16, 16, 4)}, {"palette": (2, 4, 4, 4)}])
+def test_a_generator_without_guidance_refuses_it(said):
+    plain = Generator((4, 8), 0.0, 0, "resize")
+    sketch = jnp.zeros((2, 16, 16, 3))
+    (name,) = said
+    said = {name: jnp.zeros(said[name])}
+    with pytest.raises(ValueError, match=f"takes no {name}"):
+        plain.init(jax.random.key(0), sketch, **said, train=False)

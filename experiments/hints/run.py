@@ -1,0 +1,154 @@
+"""Trains with and without hints and palettes, and measures what these do on held-out drawings.
+
+python -m experiments.hints.run --seeds 0 1 2
+
+Finished runs are left as they are. Writes results.json, and sheet.webp of the first seed.
+"""
+
+import argparse
+import functools
+import json
+import operator
+import statistics
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import skimage.color
+
+from experiments import runs
+from s2c_jax import guidance, images, input_pipeline, metrics, palette, runtime
+from s2c_jax.augment import normalize
+from s2c_jax.colorize import Colorizer
+
+WORKDIRS = Path("runs/hints")
+CONFIGS = {"plain": "configs/openmoji.py", "hints": "configs/openmoji_hints.py"}
+COUNTS = (0, 1, 4, 16)
+# Each drawing is asked to have the palettes of this many others.
+ASKED = 3
+SHOWN = 12
+
+
+def hints_of(pairs: input_pipeline.Pairs, count: int) -> np.ndarray:
+    """Returns the same marks each time, uint8 RGBA: more of them hold fewer ones."""
+    keys = jax.random.split(jax.random.key(0), len(pairs["sketch"]))
+    painted = jax.jit(jax.vmap(functools.partial(guidance.marks, count=jnp.int32(count))))(
+        keys, normalize(pairs["sketch"]), normalize(pairs["color"])
+    )
+    levels = np.asarray(painted) * 127.5 + 127.5
+    alpha = np.asarray(painted)[..., 3:] > 0
+    colors = np.where(alpha, np.concatenate([levels[..., :3], 255 * alpha], axis=-1), 0)
+    return colors.round().astype(np.uint8)
+
+
+def measure(pairs: input_pipeline.Pairs, colored: np.ndarray) -> dict[str, float]:
+    """Returns the metrics of all pairs."""
+    sums: dict[str, metrics.Ratio] = {}
+    for sketch, picture, truth in zip(pairs["sketch"], colored, pairs["color"], strict=True):
+        sums = metrics.add(sums, metrics.measure(sketch, picture, truth))
+    return {name: ratio.value for name, ratio in sums.items()}
+
+
+def difference_at_hints(colored: np.ndarray, hints: np.ndarray) -> float:
+    """Returns the mean CIEDE2000 between the hinted pixels and the hints' colours."""
+    hinted = hints[..., 3] > 0
+    found, asked = (skimage.color.rgb2lab(a[hinted][:, :3]) for a in (colored, hints))
+    return float(skimage.color.deltaE_ciede2000(found, asked).mean())
+
+
+def palette_distance(one: palette.Palette, other: palette.Palette) -> float:
+    """Returns the mean CIEDE2000 between each colour and the nearest of the other's same band."""
+    left, right = (skimage.color.rgb2lab(p) for p in (one, other))
+    each = skimage.color.deltaE_ciede2000(left[:, :, None], right[:, None])
+    return float((each.min(axis=1).mean() + each.min(axis=2).mean()) / 2)
+
+
+def obedience(colorizer: Colorizer, pairs: input_pipeline.Pairs) -> float:
+    """Returns how often a picture's palette is nearer to the asked one than to another's."""
+    obeyed = []
+    for shift in range(1, ASKED + 1):
+        asked, other = (np.roll(pairs["palette"], by, axis=0) for by in (shift, shift + ASKED))
+        given = [palette.given(colors) for colors in asked]
+        colored = colorizer.colorize_squares(pairs["sketch"], palettes=given)
+        for picture, mine, another in zip(colored, asked, other, strict=True):
+            found = palette.extract(picture)
+            obeyed.append(palette_distance(found, mine) < palette_distance(found, another))
+    return statistics.mean(obeyed)
+
+
+def sheet(colorizer: Colorizer, pairs: input_pipeline.Pairs) -> Any:
+    """Lays out what hints and palettes do to the first drawings."""
+    pairs = {name: values[:SHOWN] for name, values in pairs.items()}
+    hints = hints_of(pairs, 4)
+    paper = 255 - (255 - pairs["sketch"].astype(float)) * 0.3
+    columns = {
+        "sketch": pairs["sketch"],
+        "alone": colorizer.colorize_squares(pairs["sketch"]),
+        "4 hints": np.where(hints[..., 3:] > 0, hints[..., :3], paper).astype(np.uint8),
+        "hinted": colorizer.colorize_squares(pairs["sketch"], list(hints)),
+    }
+    for text in ("crimson,gold", "royalblue,lightgreen"):
+        given = [palette.from_colors(text)] * SHOWN
+        columns[text] = colorizer.colorize_squares(pairs["sketch"], palettes=given)
+    columns["truth"] = pairs["color"]
+    return images.sheet(list(columns.values()), list(columns), groups=2, cell=96)
+
+
+def results_of(workdirs: Mapping[str, Path], pairs: input_pipeline.Pairs) -> dict[str, Any]:
+    """Measures the two runs of a seed."""
+    found: dict[str, Any] = {}
+    plain = Colorizer(workdirs["plain"])
+    found["plain"] = measure(pairs, plain.colorize_squares(pairs["sketch"]))
+    colorizer = Colorizer(workdirs["hints"])
+    for count in COUNTS:
+        hints = hints_of(pairs, count)
+        colored = colorizer.colorize_squares(pairs["sketch"], list(hints))
+        found[f"{count} hints"] = measure(pairs, colored)
+        if count:
+            found[f"{count} hints"]["difference_at_hints"] = difference_at_hints(colored, hints)
+    own = [palette.given(colors) for colors in pairs["palette"]]
+    found["own palette"] = measure(pairs, colorizer.colorize_squares(pairs["sketch"], None, own))
+    found["palette_obeyed"] = obedience(colorizer, pairs)
+    return found
+
+
+def main() -> None:
+    """Trains and measures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--epochs", type=int, default=25)
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent)
+    flags = parser.parse_args()
+    runtime.prepare()
+    source = input_pipeline.open_split("openmoji_sketch", 64, "validation")
+    pairs = input_pipeline.read_pairs(source, range(len(source)))
+    found = []
+    for seed in flags.seeds:
+        workdirs = {name: WORKDIRS / name / str(seed) for name in CONFIGS}
+        for name, config in CONFIGS.items():
+            settings = {"seed": seed, "num_epochs": flags.epochs}
+            runs.train(config, settings, workdirs[name])
+        found.append(results_of(workdirs, pairs))
+        print(json.dumps(found[-1]), flush=True)
+    flags.output.mkdir(parents=True, exist_ok=True)
+    (flags.output / "results.json").write_text(json.dumps(found) + "\n")
+    first = Colorizer(WORKDIRS / "hints" / str(flags.seeds[0]))
+    sheet(first, pairs).save(flags.output / "sheet.webp", quality=85)
+    names = ("ciede2000", "mae", "leakage", "difference_at_hints")
+    print("| | " + " | ".join(names) + " |\n" + "| --- " + "| ---: " * len(names) + "|")
+    for row in [name for name in found[0] if name != "palette_obeyed"]:
+        cells = []
+        for name in names:
+            values = [of_seed[row][name] for of_seed in found if name in of_seed[row]]
+            spread = statistics.stdev(values) if len(values) > 1 else 0.0
+            cells.append(f"{statistics.mean(values):.4g} ± {spread:.2g}" if values else "")
+        print(f"| {row} | " + " | ".join(cells) + " |")
+    obeyed = map(operator.itemgetter("palette_obeyed"), found)
+    print("palette obeyed: " + ", ".join(f"{share:.1%}" for share in obeyed))
+
+
+if __name__ == "__main__":
+    main()

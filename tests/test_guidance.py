@@ -1,0 +1,139 @@
+"""Simulated hints and palettes say what is true, near where it is, as often as they should."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from s2c_jax import guidance, palette
+
+SIDE = 64
+RED, BLUE = np.float32([0.8, -0.6, -0.6]), np.float32([-0.6, -0.6, 0.8])
+
+
+def drawing(count=1):
+    """A box, its left half red and its right half blue, within black lines on white paper."""
+    sketch = np.ones((SIDE, SIDE, 3), np.float32)
+    sketch[15:50, 15:50] = -1
+    sketch[17:48, 17:31] = sketch[17:48, 33:48] = 1
+    color = sketch.copy()
+    color[17:48, 17:31], color[17:48, 33:48] = RED, BLUE
+    return tuple(jnp.broadcast_to(a, (count, *a.shape)) for a in (sketch, color))
+
+
+def test_a_quarter_has_no_hints_and_the_rest_one_to_many():
+    keys = jax.random.split(jax.random.key(0), 400)
+    sketch, color = drawing(len(keys))
+    hints = np.asarray(jax.jit(guidance.training_hints)(keys, sketch, color))
+    painted = hints[..., 3].sum(axis=(1, 2))
+    assert 0.2 < (painted == 0).mean() < 0.3
+    assert set(np.unique(hints[..., 3])) == {0, 1}
+    assert (hints[hints[..., 3] == 0] == 0).all()
+    assert np.abs(hints).max() <= 1
+    # From a dot of a pixel to what covers a good part of the box.
+    assert painted[painted > 0].min() == 1
+    assert painted.max() > 100
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**31), count=st.integers(1, guidance.MAX_MARKS))
+def test_marks_have_true_colours_in_about_their_places(seed, count):
+    sketch, color = drawing()
+    hints = np.asarray(MARKS(jax.random.key(seed), sketch[0], color[0], jnp.int32(count)))
+    rows, columns = np.nonzero(hints[..., 3])
+    assert len(rows)
+    for row, column in zip(rows, columns, strict=True):
+        # A mark's radius, and twice the shift's deviation twice over.
+        around = slice(max(0, row - 6), row + 7), slice(max(0, column - 6), column + 7)
+        near = np.abs(color[0][around] - hints[row, column, :3]).max(axis=-1).min()
+        assert near <= guidance._COLOR_SHIFT + 1e-6
+    # No hint says that something is black: a person would paint what lies between the lines.
+    assert hints[rows, columns, :3].max(axis=-1).min() > 0.5
+
+
+MARKS = jax.jit(guidance.marks)
+
+
+def test_fewer_marks_are_the_first_of_more():
+    sketch, color = drawing()
+    key = jax.random.key(3)
+    one, five = (np.asarray(MARKS(key, sketch[0], color[0], jnp.int32(n)))[..., 3] for n in (1, 5))
+    assert 0 < one.sum() < five.sum()
+    assert (five[one > 0] == 1).all()
+    assert not np.asarray(MARKS(key, sketch[0], color[0], jnp.int32(0))).any()
+
+
+def test_hints_are_about_what_is_coloured():
+    keys = jax.random.split(jax.random.key(1), 200)
+    sketch, color = drawing(len(keys))
+    hints = np.asarray(jax.vmap(lambda k, s, c: MARKS(k, s, c, jnp.int32(1)))(keys, sketch, color))
+    white = (hints[..., 3] > 0) & (hints[..., :3].min(axis=-1) > 0.5)
+    assert 0 < white.any(axis=(1, 2)).mean() < 0.5
+
+
+def test_a_blank_picture_gets_white_hints():
+    blank = jnp.ones((SIDE, SIDE, 3))
+    hints = np.asarray(MARKS(jax.random.key(0), blank, blank, jnp.int32(8)))
+    assert hints[..., 3].any()
+    assert hints[hints[..., 3] > 0].min() > 0.9
+
+
+def test_an_examples_hints_do_not_depend_on_the_batch():
+    keys = jax.random.split(jax.random.key(2), 4)
+    sketch, color = drawing(4)
+    together = guidance.training_hints(keys, sketch, color)
+    alone = guidance.training_hints(keys[2:3], sketch[2:3], color[2:3])
+    np.testing.assert_array_equal(together[2], alone[0])
+
+
+def test_half_have_no_palette_a_quarter_their_own_and_a_quarter_colours_anywhere():
+    keys = jax.random.split(jax.random.key(0), 400)
+    own = np.random.default_rng(0).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    found = np.asarray(
+        guidance.training_palettes(keys, jnp.broadcast_to(own, (len(keys), 4, 4, 3)))
+    )
+    kinds = {"none": 0, "own": 0, "anywhere": 0}
+    for given_palette in found:
+        alpha = given_palette[..., 3]
+        levels = np.round((given_palette[..., :3] + 1) * 127.5)
+        if not alpha.any():
+            kinds["none"] += 1
+            assert not given_palette.any()
+        elif (alpha == 1).all() and (levels == own).all():
+            kinds["own"] += 1
+        else:
+            kinds["anywhere"] += 1
+            # The same one to four colours of the picture's in each band.
+            assert (given_palette == given_palette[:1]).all()
+            count = int(alpha[0].sum())
+            assert list(alpha[0]) == [1] * count + [0] * (4 - count)
+            for color in levels[0, :count]:
+                assert (own.reshape(-1, 3) == color).all(axis=-1).any()
+    assert 0.44 < kinds["none"] / len(keys) < 0.56
+    assert 0.19 < kinds["own"] / len(keys) < 0.31
+
+
+def test_lively_colours_are_asked_for_more_often_than_greys():
+    own = np.full((4, 4, 3), 128, np.uint8)
+    own[0, 0] = (255, 0, 0)
+    keys = jax.random.split(jax.random.key(0), 200)
+    found = np.asarray(guidance.training_palettes(keys, jnp.broadcast_to(own, (200, 4, 4, 3))))
+    anywhere = [p for p in found if p[3, 0, 3] and p[3, 0, 0] > 0.9]
+    some = [p for p in found if p[3, 0, 3] and not p[3, 3, 3]]
+    assert len(anywhere) > len(some) / 3
+
+
+def test_normalize_rgba_is_nothing_where_nothing_is_said():
+    levels = np.uint8([[255, 0, 128, 255], [255, 0, 128, 0]])
+    expected = np.float32([[1, -1, 128 / 127.5 - 1, 1], [0, 0, 0, 0]])
+    np.testing.assert_allclose(guidance.normalize_rgba(jnp.asarray(levels)), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_given_palette_normalizes_as_training_has_it(count):
+    colors = palette.from_colors(",".join(["red", "#00ff00", "blue"][:count]))
+    normalized = np.asarray(guidance.normalize_rgba(jnp.asarray(colors)))
+    assert (normalized[..., 3].sum(axis=-1) == count).all()
+    assert (normalized[:, 0] == [1, -1, -1, 1]).all()
