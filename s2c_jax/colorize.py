@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import PyTree, UInt8
 from PIL import Image
 
-from s2c_jax import checkpoint, images, runtime
+from s2c_jax import checkpoint, compositing, images, runtime
 from s2c_jax import config as config_lib
 from s2c_jax import palette as palette_lib
 from s2c_jax.errors import UserError
@@ -91,17 +91,35 @@ class Colorizer:
         hints: Sequence[Image.Image | None] | None = None,
         palettes: Sequence[GivenPalette | None] | None = None,
     ) -> list[Image.Image]:
-        """Colours sketches.
+        """Colours sketches: the network's colours under the sketches' own lines.
+
+        Arguments and errors are those of `layers`.
+
+        Returns:
+            The colour pictures, RGB, each in its sketch's size.
+        """
+        return [
+            Image.fromarray(compositing.flatten(layers))
+            for layers in self.layers(sketches, hints, palettes)
+        ]
+
+    def layers(
+        self,
+        sketches: Sequence[Image.Image],
+        hints: Sequence[Image.Image | None] | None = None,
+        palettes: Sequence[GivenPalette | None] | None = None,
+    ) -> list[compositing.Layers]:
+        """Colours sketches, and keeps lines and colour apart.
 
         Args:
-            sketches: pictures of any mode and size; each is fitted to the network's square.
+            sketches: pictures of any mode and size, which the network sees in its own size.
             hints: for each sketch a picture of its size, transparent where nothing is said, or
                 None.
             palettes: for each sketch colours to use, from `palette.from_colors` or `palette.read`,
                 or None.
 
         Returns:
-            The colour pictures, RGB, each in its sketch's size.
+            The layers, each in its sketch's size.
 
         Raises:
             UserError: the run was trained without hints or palettes and there are some, or hints
@@ -110,9 +128,8 @@ class Colorizer:
         if not sketches:
             return []
         size = self.image_size
-        squares = [
-            np.asarray(images.fit_square(images.to_rgb(sketch), size)) for sketch in sketches
-        ]
+        sketches = [images.to_rgb(sketch) for sketch in sketches]
+        squares = [compositing.reduce(sketch, size) for sketch in sketches]
         hint_squares = [
             None if hint is None else fit_hints(hint, sketch.size, size, f"hints {i}")
             for i, (hint, sketch) in enumerate(
@@ -121,8 +138,7 @@ class Colorizer:
         ]
         colored = self.colorize_squares(np.stack(squares), hint_squares, palettes)
         return [
-            images.unfit_square(Image.fromarray(color), sketch.size)
-            for color, sketch in zip(colored, sketches, strict=True)
+            compositing.separate(*parts) for parts in zip(sketches, squares, colored, strict=True)
         ]
 
     def colorize_squares(
@@ -285,13 +301,13 @@ class Sketch(NamedTuple):
 
     Attributes:
         job: where it is from and goes to.
-        size: its width and height.
-        square: it, fitted to the network's square.
+        picture: it, RGB.
+        square: it, as the network sees it.
         hints: its hints, if it has any, fitted likewise.
     """
 
     job: Job
-    size: tuple[int, int]
+    picture: Image.Image
     square: UInt8[np.ndarray, "size size 3"]
     hints: UInt8[np.ndarray, "size size 4"] | None
 
@@ -337,13 +353,14 @@ def colorize_files(
             return error
         except OSError as error:
             return UserError(f"{job.output}: cannot be reached ({error.strerror or error})")
-        return Sketch(job, sketch.size, np.asarray(images.fit_square(sketch, size)), hints)
+        return Sketch(job, sketch, compositing.reduce(sketch, size), hints)
 
     def write(colored: tuple[Sketch, np.ndarray]) -> Path | UserError:
-        (job, size, *_), color = colored
+        (job, sketch, square, _), color = colored
         try:
             job.output.parent.mkdir(parents=True, exist_ok=True)
-            images.write_png(images.unfit_square(Image.fromarray(color), size), job.output)
+            layers = compositing.separate(sketch, square, color)
+            images.write_png(Image.fromarray(compositing.flatten(layers)), job.output)
         except OSError as error:
             return UserError(f"{job.output}: cannot be written ({error.strerror or error})")
         return job.output

@@ -100,7 +100,7 @@ def write_png(picture: Image.Image, path: Path) -> None:
 
 def fit_square(picture: Image.Image, size: int) -> Image.Image:
     """Scales a picture to fit a white square of side `size`, centred, aspect ratio kept."""
-    box = _fitted_box(picture.size, size)
+    box = fitted_box(picture.size, size)
     square = Image.new("RGB", (size, size), WHITE)
     inner = picture.resize((box[2] - box[0], box[3] - box[1]), Image.Resampling.LANCZOS)
     square.paste(inner, box[:2])
@@ -114,7 +114,7 @@ def fit_square_rgba(picture: Image.Image, size: int) -> UInt8[np.ndarray, "{size
         Where at least a twentieth of a pixel is painted, the mean colour of what is, with an alpha
         of 255; else zeros.
     """
-    left, top, right, bottom = _fitted_box(picture.size, size)
+    left, top, right, bottom = fitted_box(picture.size, size)
     levels = np.asarray(picture.convert("RGBA")).astype(np.float32)
     levels[..., :3] *= levels[..., 3:] / 255
     inner = np.stack(
@@ -136,13 +136,8 @@ def fit_square_rgba(picture: Image.Image, size: int) -> UInt8[np.ndarray, "{size
     return square
 
 
-def unfit_square(square: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Undoes `fit_square`: cuts the picture out of the square and scales it to (width, height)."""
-    inner = square.crop(_fitted_box(size, square.width))
-    return inner.resize(size, Image.Resampling.LANCZOS)
-
-
-def _fitted_box(size: tuple[int, int], side: int) -> tuple[int, int, int, int]:
+def fitted_box(size: tuple[int, int], side: int) -> tuple[int, int, int, int]:
+    """Returns where a picture of (width, height) lies in the square: left, top, right, bottom."""
     longest = max(size)
     width, height = (max(1, round(length * side / longest)) for length in size)
     left, top = (side - width) // 2, (side - height) // 2

@@ -55,7 +55,7 @@ def test_the_checkpoints_generator_is_what_colours(workdir, colorizer):
     x = jnp.asarray(square, jnp.float32)[None] / 127.5 - 1
     y = generator.apply(variables, x, train=False)[0]
     expected = np.round((np.asarray(y) + 1) * 127.5)
-    (actual,) = colorizer([square])
+    (actual,) = colorizer.colorize_squares(np.asarray(square)[None])
     np.testing.assert_allclose(np.asarray(actual, np.float32), expected, atol=1)
     assert expected.std() > 0
 

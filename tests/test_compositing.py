@@ -1,0 +1,122 @@
+"""The artist's lines come back untouched, and no colour crosses them."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from s2c_jax import compositing, images
+
+RED, BLUE = (220, 40, 30), (40, 60, 200)
+
+
+def boxes(size, width):
+    """Two boxes beside each other, drawn with smooth lines of `width` in a picture of `size`."""
+    # Drawn four times as large, for lines that are not opaque at their edges.
+    page = Image.new("RGB", (4 * size, 4 * size), "white")
+    draw = ImageDraw.Draw(page)
+    for left, right in ((0.1, 0.5), (0.5, 0.9)):
+        corners = [4 * size * part for part in (left, 0.2, right, 0.8)]
+        draw.rectangle(corners, outline="black", width=4 * width)
+    return page.resize((size, size), Image.Resampling.BOX)
+
+
+def network(square):
+    """Colours as a network would: the left half red, the right blue, both within the lines."""
+    side = len(square)
+    colors = np.full((side, side, 3), 255.0)
+    rows = slice(round(0.2 * side), round(0.8 * side))
+    colors[rows, round(0.1 * side) : side // 2] = RED
+    colors[rows, side // 2 : round(0.9 * side)] = BLUE
+    return np.round(colors * (square / 255)).astype(np.uint8)
+
+
+def composed(sketch, side=64):
+    square = compositing.reduce(sketch, side)
+    return compositing.separate(sketch, square, network(square))
+
+
+@pytest.mark.parametrize(("size", "width"), [(40, 2), (64, 2), (256, 8), (1000, 30), (4000, 120)])
+def test_dark_pixels_stay_as_they_were(size, width):
+    sketch = boxes(size, width)
+    picture = compositing.flatten(composed(sketch))
+    before = np.asarray(sketch).astype(int)
+    assert picture.shape == before.shape
+    dark = before.max(axis=-1) < 128
+    assert dark.any()
+    assert np.abs(picture[dark] - before[dark]).max() <= 2
+
+
+def test_lines_of_any_colour_stay_as_they_were():
+    """A drawing in blue and brown pencil."""
+    levels = np.full((300, 300, 3), 255, np.uint8)
+    levels[100:110] = (30, 40, 120)
+    levels[:, 100:110] = (90, 50, 10)
+    picture = compositing.flatten(composed(Image.fromarray(levels)))
+    dark = levels.max(axis=-1) < 128
+    assert np.abs(picture[dark].astype(int) - levels[dark]).max() <= 2
+
+
+@pytest.mark.parametrize("size", [256, 1000])
+def test_colour_fills_what_lines_enclose_and_does_not_cross_them(size):
+    sketch = boxes(size, size // 32)
+    layers = composed(sketch)
+    color, alpha = layers.color[..., :3].astype(int), layers.color[..., 3]
+    free = np.asarray(sketch).min(axis=-1) == 255
+    columns = np.arange(size)[None, :].repeat(size, axis=0) / size
+    rows = columns.T
+    inside = free & (rows > 0.2) & (rows < 0.8)
+    for within, expected in (
+        (inside & (columns > 0.1) & (columns < 0.5), RED),
+        (inside & (columns > 0.5) & (columns < 0.9), BLUE),
+    ):
+        assert within.sum() > 0.05 * size**2
+        assert np.abs(color[within] - expected).max() <= 6
+        assert (alpha[within] == 255).all()
+    outside = free & ((rows < 0.2) | (rows > 0.8) | (columns < 0.1) | (columns > 0.9))
+    # As good as white: paper.
+    assert (alpha[outside] == 0).mean() > 0.99
+    assert (compositing.flatten(layers)[outside] > 245).mean() > 0.999
+
+
+def test_there_is_no_pale_rim_between_line_and_colour():
+    """Half-covered pixels mix line and colour, not line and the white of the sketch."""
+    sketch = boxes(1000, 30)
+    picture = compositing.flatten(composed(sketch)).astype(int)
+    row = picture[500, 110:490]
+    assert row[:, 1:].max() <= 132
+
+
+@pytest.mark.parametrize(("width", "bolder"), [(2, True), (30, False)])
+def test_only_lines_that_would_vanish_are_made_bolder(width, bolder):
+    sketch = boxes(1000, width)
+    square = compositing.reduce(sketch, 64)
+    plain = np.asarray(images.fit_square(sketch, 64))
+    if bolder:
+        assert int(square.min()) < int(plain.min()) - 20
+    else:
+        np.testing.assert_array_equal(square, plain)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 500), (500, 3), (64, 64), (257, 100)])
+def test_any_shape_and_an_empty_sketch_work(size):
+    for value in (0, 255):
+        sketch = Image.new("RGB", size, (value, value, value))
+        square = compositing.reduce(sketch, 64)
+        layers = compositing.separate(sketch, square, np.full_like(square, 255))
+        picture = compositing.flatten(layers)
+        assert picture.shape == (size[1], size[0], 3)
+        assert (picture == value).all()
+
+
+def test_many_small_regions_are_coloured():
+    """Hatching: each strip has the colour that the network gave to its place."""
+    levels = np.full((512, 512, 3), 255, np.uint8)
+    levels[:, ::16] = levels[:, 1::16] = 0
+    sketch = Image.fromarray(levels)
+    square = compositing.reduce(sketch, 64)
+    layers = compositing.separate(
+        sketch, square, np.round(square * (0.9, 0.5, 0.1)).astype(np.uint8)
+    )
+    free = levels[..., 0] == 255
+    found = layers.color[..., :3][free].astype(int)
+    assert np.abs(found - np.round(np.array([0.9, 0.5, 0.1]) * 255)).max() <= 4
