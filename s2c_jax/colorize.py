@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import PyTree, UInt8
 from PIL import Image
 
-from s2c_jax import checkpoint, compositing, images, runtime
+from s2c_jax import artwork, checkpoint, compositing, images, runtime
 from s2c_jax import config as config_lib
 from s2c_jax import palette as palette_lib
 from s2c_jax.errors import UserError
@@ -216,29 +216,35 @@ class Job(NamedTuple):
     hints: Path | None = None
 
 
-def find_jobs(sketches: Iterable[Path], output: Path) -> list[Job | UserError]:
+def find_jobs(
+    sketches: Iterable[Path], output: Path, suffix: str = ".png"
+) -> list[Job | UserError]:
     """Finds the sketches to colour and names their outputs.
 
     Args:
         sketches: files, and folders that are searched with their subfolders.
-        output: a folder, which gets NAME.png for each file, below it a folder's own structure; or
-            a file ending in .png if `sketches` is one file. Pictures in it are no sketches.
+        output: a folder, which gets NAME and the suffix for each file, below it a folder's own
+            structure; or a file of a format of `artwork.write` if `sketches` is one file. Pictures
+            in it are no sketches.
+        suffix: which format files in a folder have.
 
     Returns:
         Jobs, and an error for each sketch that is not there or whose output would replace a
         sketch or another one's output.
     """
     sketches = list(sketches)
-    single = len(sketches) == 1 and output.suffix.lower() == ".png" and not output.is_dir()
+    single = (
+        len(sketches) == 1 and output.suffix.lower() in artwork.SUFFIXES and not output.is_dir()
+    )
     jobs: list[Job | UserError] = []
     for given in sketches:
         if not given.is_dir():
-            target = output if single else output / given.with_suffix(".png").name
+            target = output if single else output / given.with_suffix(suffix).name
             jobs.append(Job(given, target) if given.exists() else UserError(f"{given}: not there"))
             continue
         folder, target = given.resolve(), output.resolve()
         found = [
-            Job(path, output / path.relative_to(given).with_suffix(".png"))
+            Job(path, output / path.relative_to(given).with_suffix(suffix))
             for path in sorted(given.rglob("*"))
             if path.suffix.lower() in images.SUFFIXES
             and not path.is_dir()
@@ -265,7 +271,7 @@ def add_hints(jobs: Sequence[Job | UserError], hints: Path, output: Path) -> lis
 
     Args:
         jobs: from `find_jobs`.
-        hints: the hints of one sketch, or a folder whose files are named as the outputs are.
+        hints: the hints of one sketch, or a folder of .png files named as the outputs are.
         output: what `find_jobs` got.
 
     Returns:
@@ -289,7 +295,8 @@ def add_hints(jobs: Sequence[Job | UserError], hints: Path, output: Path) -> lis
         if job.sketch.resolve().is_relative_to(hints.resolve()):
             continue
         inside = job.output.is_relative_to(output) and job.output != output
-        path = hints / (job.output.relative_to(output) if inside else job.sketch.stem + ".png")
+        name = job.output.relative_to(output) if inside else Path(job.sketch.name)
+        path = hints / name.with_suffix(".png")
         found.append(job._replace(hints=path) if path.exists() else job)
     if not any(job.hints for job in found if isinstance(job, Job)):
         raise UserError(f"--hints {hints}: holds no hints of these sketches, named as the outputs")
@@ -360,7 +367,7 @@ def colorize_files(
         try:
             job.output.parent.mkdir(parents=True, exist_ok=True)
             layers = compositing.separate(sketch, square, color)
-            images.write_png(Image.fromarray(compositing.flatten(layers)), job.output)
+            artwork.write(layers, job.output)
         except OSError as error:
             return UserError(f"{job.output}: cannot be written ({error.strerror or error})")
         return job.output
@@ -487,7 +494,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
                         help="PNG, JPEG or WebP files, or folders of them")  # fmt: skip
     parser.add_argument("--workdir", type=Path, required=True, help="of the training run")
     parser.add_argument("--output", type=Path, required=True,
-                        help="a folder, or a .png file for a single sketch")  # fmt: skip
+                        help="a folder, or a file for a single sketch")  # fmt: skip
+    parser.add_argument("--format", choices=[suffix[1:] for suffix in artwork.SUFFIXES],
+                        help="what files in a folder are: png (the default), or with lines, colour "
+                        "and paper as layers ora (OpenRaster) or psd (Photoshop)")  # fmt: skip
     parser.add_argument("--step", type=step_argument, default="last",
                         help="which checkpoint: its step, last (the default) or best")  # fmt: skip
     parser.add_argument("--hints", type=Path,
@@ -507,8 +517,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     flags = parser.parse_args(arguments)
     if flags.held_out < 0 or bool(flags.sketches) == bool(flags.held_out):
         parser.error("give either sketches or --held_out N")
-    if flags.held_out and (flags.hints or flags.palette or flags.palette_from):
-        parser.error("--held_out takes neither hints nor a palette")
+    if flags.held_out and (flags.hints or flags.palette or flags.palette_from or flags.format):
+        parser.error("--held_out takes no hints, palette or format")
     # A file's name may be bytes that no text is.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -523,10 +533,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 colorizer, flags.workdir, flags.held_out, flags.output, flags.overwrite
             )
         else:
+            for suffix in {flags.output.suffix.lower(), f".{flags.format}"}:
+                artwork.require(suffix)
             palette = _palette(flags.palette, flags.palette_from)
             colorizer.require(hints=flags.hints is not None, palette=palette is not None)
             try:
-                jobs = find_jobs(flags.sketches, flags.output)
+                jobs = find_jobs(flags.sketches, flags.output, f".{flags.format or 'png'}")
                 if flags.hints:
                     jobs = add_hints(jobs, flags.hints, flags.output)
             except OSError as error:
