@@ -11,9 +11,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, UInt8
 
+from s2c_jax.augment import normalize
+
 # Marks of a hinted example: one to so many, few as often as many.
 MAX_MARKS = 32
-_WITHOUT_HINTS, _WITHOUT_PALETTE = 0.25, 0.5
+_WITHOUT_HINTS, _WITHOUT_PALETTE, _TURNED = 0.25, 0.5, 0.5
 # Of a mark, in shares of the picture's side: radius from and to, a stroke's greatest length, and
 # the deviation of its place from what it is about.
 _RADII, _LENGTH, _SHIFT = (0.008, 0.04), 0.25, 0.01
@@ -127,34 +129,52 @@ def marks(
 
 
 def training_palettes(
-    keys: Key[Array, " batch"], palettes: UInt8[Array, "batch 4 4 3"]
-) -> Palettes:
+    keys: Key[Array, " batch"], palettes: UInt8[Array, "batch 4 4 3"], color: Pictures
+) -> tuple[Palettes, Pictures]:
     """Simulates the palettes that people would give.
 
     Half of the examples have none, a quarter the picture's own by band, and a quarter one to four
-    of the picture's colours without saying where, more often lively ones.
+    of the picture's colours without saying where, more often lively ones. People ask for colours
+    that the drawing is not known for: of those with a palette, half have the hues of palette and
+    picture turned alike.
 
     Args:
         keys: one key an example.
         palettes: the pictures' own: for each of four bands four colours, in [0, 255].
+        color: the pictures, in [-1, 1].
 
     Returns:
-        Colours in [-1, 1] times alpha, and alpha, 0 or 1.
+        The palettes, colours in [-1, 1] times alpha, and alpha, 0 or 1; and the pictures.
     """
 
-    def one(key: Array, own: Array) -> Array:
-        none_key, band_key, pick_key, count_key = jax.random.split(key, 4)
+    def one(key: Array, own: Array, color: Array) -> tuple[Array, Array]:
+        none_key, band_key, pick_key, count_key, turned_key, angle_key = jax.random.split(key, 6)
+        given = jax.random.bernoulli(none_key, 1 - _WITHOUT_PALETTE)
+        turned = given & jax.random.bernoulli(turned_key, _TURNED)
+        turn = hue_turn(jnp.where(turned, jax.random.uniform(angle_key) * 2 * math.pi, 0.0))
+        own, color = (jnp.clip(colors @ turn.T, -1.0, 1.0) for colors in (own, color))
+
         colors = own.reshape(16, 3)
-        lively = _GREY_WEIGHT + jnp.ptp(colors.astype(jnp.float32), axis=-1) / 255
+        lively = _GREY_WEIGHT + jnp.ptp(colors, axis=-1) / 2
         picked = jax.random.choice(pick_key, colors, (4,), replace=False, p=lively / lively.sum())
         anywhere = jnp.broadcast_to(picked, (4, 4, 3))
         by_band = jax.random.bernoulli(band_key)
         count = jnp.where(by_band, 4, jax.random.randint(count_key, (), 1, 5))
-        count = jnp.where(jax.random.bernoulli(none_key, _WITHOUT_PALETTE), 0, count)
-        given = jnp.broadcast_to((jnp.arange(4) < count)[:, None], (4, 4, 1))
+        alpha = (given & (jnp.arange(4) < count)).astype(jnp.float32)
+        alpha = jnp.broadcast_to(alpha[:, None], (4, 4, 1))
         colors = jnp.where(by_band, own, anywhere)
-        return normalize_rgba(
-            jnp.concatenate([colors, jnp.where(given, 255, 0).astype(jnp.uint8)], axis=-1)
-        )
+        return jnp.concatenate([colors * alpha, alpha], axis=-1), color
 
-    return jax.vmap(one)(keys, palettes)
+    return jax.vmap(one)(keys, normalize(palettes), color)
+
+
+def hue_turn(angle: Float[Array, ""]) -> Float[Array, "3 3"]:
+    """Returns the matrix that turns the hues of RGB colours and keeps their luma and all greys.
+
+    It is a rotation of the plane of I and Q in YIQ (FCC 1953).
+    """
+    to_yiq = jnp.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
+    sine, cosine = jnp.sin(angle), jnp.cos(angle)
+    turned = jnp.zeros((3, 3)).at[0, 0].set(1.0)
+    turned = turned.at[1:, 1:].set(jnp.array([[cosine, -sine], [sine, cosine]]))
+    return jnp.linalg.inv(to_yiq) @ turned @ to_yiq

@@ -156,11 +156,13 @@ def make_train_step(
         hints = palettes = None
         hints_key, palettes_key = jax.random.split(guidance_key)
         condition = sketch
+        if generator.palette:
+            palettes, color = guidance.training_palettes(
+                example_keys(palettes_key), batch["palette"], color
+            )
         if generator.hints:
             hints = guidance.training_hints(example_keys(hints_key), sketch, color)
             condition = jnp.concatenate([sketch, hints], axis=-1)
-        if generator.palette:
-            palettes = guidance.training_palettes(example_keys(palettes_key), batch["palette"])
 
         def generate(params: PyTree) -> tuple[Array, PyTree]:
             fake, variables = generator.apply(

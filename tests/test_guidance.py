@@ -88,20 +88,32 @@ def test_an_examples_hints_do_not_depend_on_the_batch():
     np.testing.assert_array_equal(together[2], alone[0])
 
 
-def test_half_have_no_palette_a_quarter_their_own_and_a_quarter_colours_anywhere():
-    keys = jax.random.split(jax.random.key(0), 400)
-    own = np.random.default_rng(0).integers(0, 256, (4, 4, 3), dtype=np.uint8)
-    found = np.asarray(
-        guidance.training_palettes(keys, jnp.broadcast_to(own, (len(keys), 4, 4, 3)))
+def palettes_of(own, color=None, count=400):
+    """Simulated palettes and pictures of one picture with the palette `own`, with many keys."""
+    color = jnp.zeros((1, 1, 3)) if color is None else color
+    return (
+        np.asarray(found)
+        for found in guidance.training_palettes(
+            jax.random.split(jax.random.key(0), count),
+            jnp.broadcast_to(own, (count, 4, 4, 3)),
+            jnp.broadcast_to(color, (count, *color.shape)),
+        )
     )
+
+
+def test_half_have_no_palette_a_quarter_their_own_and_a_quarter_colours_anywhere():
+    own = np.random.default_rng(0).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    found, pictures = palettes_of(own, jnp.asarray(own.reshape(16, 1, 3) / 127.5 - 1, jnp.float32))
     kinds = {"none": 0, "own": 0, "anywhere": 0}
-    for given_palette in found:
+    for given_palette, picture in zip(found, pictures, strict=True):
         alpha = given_palette[..., 3]
-        levels = np.round((given_palette[..., :3] + 1) * 127.5)
+        # The picture shows its palette, with the hues turned as the palette's are.
+        colors = picture.reshape(4, 4, 3)
         if not alpha.any():
             kinds["none"] += 1
             assert not given_palette.any()
-        elif (alpha == 1).all() and (levels == own).all():
+            np.testing.assert_allclose(colors, own / 127.5 - 1, atol=1e-5)
+        elif (alpha == 1).all() and np.allclose(given_palette[..., :3], colors, atol=1e-5):
             kinds["own"] += 1
         else:
             kinds["anywhere"] += 1
@@ -109,20 +121,43 @@ def test_half_have_no_palette_a_quarter_their_own_and_a_quarter_colours_anywhere
             assert (given_palette == given_palette[:1]).all()
             count = int(alpha[0].sum())
             assert list(alpha[0]) == [1] * count + [0] * (4 - count)
-            for color in levels[0, :count]:
-                assert (own.reshape(-1, 3) == color).all(axis=-1).any()
-    assert 0.44 < kinds["none"] / len(keys) < 0.56
-    assert 0.19 < kinds["own"] / len(keys) < 0.31
+            for color in given_palette[0, :count, :3]:
+                assert np.abs(colors - color).max(axis=-1).min() < 1e-5
+    assert 0.44 < kinds["none"] / len(found) < 0.56
+    assert 0.19 < kinds["own"] / len(found) < 0.31
+
+
+def test_half_of_those_with_a_palette_have_their_hues_turned():
+    own = np.full((4, 4, 3), (200, 40, 40), np.uint8)
+    found, pictures = palettes_of(own, jnp.asarray(own[:1] / 127.5 - 1, jnp.float32))
+    given_one = found[..., 3].any(axis=(1, 2))
+    turned = np.abs(pictures - pictures[~given_one][0]).max(axis=(1, 2, 3)) > 1e-3
+    assert not turned[~given_one].any()
+    assert 0.4 < turned[given_one].mean() < 0.6
+
+
+@pytest.mark.parametrize("angle", [0.0, 1.0, 3.0, 5.5])
+def test_turned_hues_keep_luma_and_greys(angle):
+    colors = np.random.default_rng(0).uniform(-0.4, 0.4, (50, 3)).astype(np.float32)
+    turned = colors @ np.asarray(guidance.hue_turn(jnp.float32(angle))).T
+    luma = np.float32([0.299, 0.587, 0.114])
+    np.testing.assert_allclose(turned @ luma, colors @ luma, atol=1e-5)
+    assert (np.abs(turned - colors).max() > 0.1) == (angle > 0)
+    back = np.asarray(guidance.hue_turn(jnp.float32(-angle)))
+    np.testing.assert_allclose(turned @ back.T, colors, atol=1e-5)
+    greys = np.linspace(-1, 1, 5, dtype=np.float32)[:, None].repeat(3, axis=1)
+    np.testing.assert_allclose(greys @ np.linalg.inv(back).T, greys, atol=1e-5)
 
 
 def test_lively_colours_are_asked_for_more_often_than_greys():
     own = np.full((4, 4, 3), 128, np.uint8)
     own[0, 0] = (255, 0, 0)
-    keys = jax.random.split(jax.random.key(0), 200)
-    found = np.asarray(guidance.training_palettes(keys, jnp.broadcast_to(own, (200, 4, 4, 3))))
-    anywhere = [p for p in found if p[3, 0, 3] and p[3, 0, 0] > 0.9]
-    some = [p for p in found if p[3, 0, 3] and not p[3, 3, 3]]
-    assert len(anywhere) > len(some) / 3
+    found, _ = palettes_of(own)
+    # Of the one to four colours that are given anywhere, the first is red rather than one of the
+    # fifteen greys.
+    anywhere = [p for p in found if p[0, 0, 3] and (p == p[:1]).all()]
+    lively = [p for p in anywhere if np.ptp(p[0, 0, :3]) > 0.1]
+    assert len(lively) > len(anywhere) / 3
 
 
 def test_normalize_rgba_is_nothing_where_nothing_is_said():

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Key
 
 from s2c_jax.models.layers import Conv, Upsample, Upsampling, batch_norm
 
@@ -46,6 +47,7 @@ class Generator(nn.Module):
         sketch: Float[Array, "batch height width 3"],
         hints: Float[Array, "batch height width 4"] | None = None,
         palette: Float[Array, "batch 4 4 4"] | None = None,
+        noise: Key[Array, " batch"] | None = None,
         *,
         train: bool,
     ) -> Float[Array, "batch height width 3"]:
@@ -56,6 +58,8 @@ class Generator(nn.Module):
             hints: which colour goes where, see `guidance.normalize_rgba`; None says nothing.
             palette: for each of four horizontal bands up to four colours that occur there, in the
                 same form; None says nothing.
+            noise: where each picture's own dropout comes from when not training: each key gives
+                another colouring. None is none.
             train: True uses the batch's statistics (and updates the collection "batch_stats",
                 inside a mapped axis "batch") and dropout (from the rng "dropout"); False uses the
                 running averages and no dropout.
@@ -97,7 +101,20 @@ class Generator(nn.Module):
             x = Upsample(skip.shape[-1], self.upsampling, self.dtype, name=f"decoder_{i}")(x)
             x = batch_norm(train, dtype=self.dtype, name=f"decoder_norm_{i}")(x)
             if i < self.dropout_layers:
-                x = nn.Dropout(self.dropout_rate, deterministic=not train)(x)
+                if noise is None:
+                    x = nn.Dropout(self.dropout_rate, deterministic=not train)(x)
+                else:
+                    x = _dropout(
+                        x, self.dropout_rate, jax.vmap(jax.random.fold_in, (0, None))(noise, i)
+                    )
             x = nn.relu(jnp.concatenate([x, skip], axis=-1))
         x = Upsample(3, self.upsampling, self.dtype, name="output")(x)
         return jnp.tanh(x.astype(jnp.float32))
+
+
+def _dropout(
+    x: Float[Array, "batch height width features"], rate: float, keys: Key[Array, " batch"]
+) -> Float[Array, "batch height width features"]:
+    """Drops out of each picture what its own key says, whatever else is in the batch."""
+    kept = jax.vmap(lambda key: jax.random.bernoulli(key, 1 - rate, x.shape[1:]))(keys)
+    return jnp.where(kept, x / (1 - rate), 0.0)
