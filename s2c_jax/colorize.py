@@ -90,6 +90,7 @@ class Colorizer:
         sketches: Sequence[Image.Image],
         hints: Sequence[Image.Image | None] | None = None,
         palettes: Sequence[GivenPalette | None] | None = None,
+        seeds: Sequence[int] | None = None,
     ) -> list[Image.Image]:
         """Colours sketches: the network's colours under the sketches' own lines.
 
@@ -100,7 +101,7 @@ class Colorizer:
         """
         return [
             Image.fromarray(compositing.flatten(layers))
-            for layers in self.layers(sketches, hints, palettes)
+            for layers in self.layers(sketches, hints, palettes, seeds)
         ]
 
     def layers(
@@ -108,6 +109,7 @@ class Colorizer:
         sketches: Sequence[Image.Image],
         hints: Sequence[Image.Image | None] | None = None,
         palettes: Sequence[GivenPalette | None] | None = None,
+        seeds: Sequence[int] | None = None,
     ) -> list[compositing.Layers]:
         """Colours sketches, and keeps lines and colour apart.
 
@@ -117,6 +119,9 @@ class Colorizer:
                 None.
             palettes: for each sketch colours to use, from `palette.from_colors` or `palette.read`,
                 or None.
+            seeds: for each sketch a number in [0, 2 ** 32): another colouring for each, the same
+                one for the same number. It is the seed of dropout, and of a palette if the run
+                takes one and none is given. None is the most likely colouring.
 
         Returns:
             The layers, each in its sketch's size.
@@ -136,7 +141,7 @@ class Colorizer:
                 zip(hints or [None] * len(sketches), sketches, strict=True)
             )
         ]
-        colored = self.colorize_squares(np.stack(squares), hint_squares, palettes)
+        colored = self.colorize_squares(np.stack(squares), hint_squares, palettes, seeds)
         return [
             compositing.separate(*parts) for parts in zip(sketches, squares, colored, strict=True)
         ]
@@ -146,6 +151,7 @@ class Colorizer:
         sketches: UInt8[np.ndarray, "batch size size 3"],
         hints: Sequence[np.ndarray | None] | None = None,
         palettes: Sequence[GivenPalette | None] | None = None,
+        seeds: Sequence[int] | None = None,
     ) -> UInt8[np.ndarray, "batch size size 3"]:
         """Colours sketches that have the network's size already.
 
@@ -153,13 +159,25 @@ class Colorizer:
             sketches: the sketches.
             hints: for each uint8 RGBA, (size, size, 4), with an alpha of 0 or 255, or None.
             palettes: as above.
+            seeds: as above.
 
         Raises:
             UserError: the run was trained without hints or palettes and there are some.
         """
+        if seeds is not None and self.takes_palette:
+            palettes = [
+                palette_lib.draw(seed) if colors is None else colors
+                for seed, colors in zip(seeds, palettes or [None] * len(seeds), strict=True)
+            ]
         stacked_hints, stacked_palettes = _stacked(hints), _stacked(palettes)
         self.require(hints=stacked_hints is not None, palette=stacked_palettes is not None)
-        return self._generate(self._variables, sketches, stacked_hints, stacked_palettes)
+        return self._generate(
+            self._variables,
+            sketches,
+            stacked_hints,
+            stacked_palettes,
+            None if seeds is None else np.array(seeds, np.uint32),
+        )
 
     def require(self, *, hints: bool, palette: bool) -> None:
         """Checks that the run was trained with what it is going to get.
@@ -209,11 +227,19 @@ def fit_hints(
 
 
 class Job(NamedTuple):
-    """A sketch file, where its colour picture goes, and where its hints are if it has any."""
+    """A file to colour.
+
+    Attributes:
+        sketch: the sketch's file.
+        output: where its colour picture goes.
+        hints: the file of its hints, if it has any.
+        seed: of the variant, if it is one.
+    """
 
     sketch: Path
     output: Path
     hints: Path | None = None
+    seed: int | None = None
 
 
 def find_jobs(
@@ -303,6 +329,23 @@ def add_hints(jobs: Sequence[Job | UserError], hints: Path, output: Path) -> lis
     return found
 
 
+def as_variants(jobs: Sequence[Job | UserError], count: int, seed: int) -> list[Job | UserError]:
+    """Makes `count` jobs of each, with outputs NAME_1.png and so on and a seed for each number."""
+    seeds = np.random.SeedSequence(seed).generate_state(count).tolist()
+    variants: list[Job | UserError] = []
+    for job in jobs:
+        if isinstance(job, UserError):
+            variants.append(job)
+            continue
+        variants += [
+            job._replace(
+                output=job.output.with_stem(f"{job.output.stem}_{number}"), seed=seeds[number - 1]
+            )
+            for number in range(1, count + 1)
+        ]
+    return variants
+
+
 class Sketch(NamedTuple):
     """A sketch that was read.
 
@@ -384,7 +427,8 @@ def colorize_files(
             squares = np.stack([sketch.square for sketch in batch])
             hints = [sketch.hints for sketch in batch]
             palettes = [palette] * len(batch)
-            colored = colorizer.colorize_squares(squares, hints, palettes)
+            seeds = [sketch.job.seed for sketch in batch if sketch.job.seed is not None]
+            colored = colorizer.colorize_squares(squares, hints, palettes, seeds or None)
             yield from zip(batch, colored, strict=True)
 
     started = time.perf_counter()
@@ -510,6 +554,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
                         "(.json)")  # fmt: skip
     colors.add_argument("--palette-from", type=Path, metavar="PICTURE",
                         help="use the main colours of a picture")  # fmt: skip
+    parser.add_argument("--variants", type=int, default=0, metavar="N",
+                        help="N different colourings of each sketch: NAME_1.png and so "
+                        "on")  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0,
+                        help="where the variants come from: the same ones for the same "
+                        "seed")  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace existing outputs")
     parser.add_argument("--held_out", type=int, default=0, metavar="N",
                         help="colour the first N validation pairs of the run's data set instead, "
@@ -517,8 +567,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     flags = parser.parse_args(arguments)
     if flags.held_out < 0 or bool(flags.sketches) == bool(flags.held_out):
         parser.error("give either sketches or --held_out N")
-    if flags.held_out and (flags.hints or flags.palette or flags.palette_from or flags.format):
-        parser.error("--held_out takes no hints, palette or format")
+    if min(flags.variants, flags.seed) < 0:
+        parser.error("--variants and --seed must not be negative")
+    guided = flags.hints or flags.palette or flags.palette_from or flags.variants or flags.format
+    if flags.held_out and guided:
+        parser.error("--held_out takes no hints, palette, variants or format")
     # A file's name may be bytes that no text is.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -541,6 +594,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 jobs = find_jobs(flags.sketches, flags.output, f".{flags.format or 'png'}")
                 if flags.hints:
                     jobs = add_hints(jobs, flags.hints, flags.output)
+                if flags.variants:
+                    jobs = as_variants(jobs, flags.variants, flags.seed)
             except OSError as error:
                 raise UserError(f"{error.filename}: {error.strerror}") from None
             _, failed = colorize_files(colorizer, jobs, flags.overwrite, palette)

@@ -1,12 +1,13 @@
 """Inference in batches: what training's validation, evaluate and colorize share."""
 
+import functools
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, PyTree, UInt8
+from jaxtyping import Array, PyTree, Shaped, UInt8, UInt32
 
 from s2c_jax.augment import normalize
 from s2c_jax.guidance import normalize_rgba
@@ -15,6 +16,7 @@ from s2c_jax.models.generator import Generator
 Pictures = UInt8[np.ndarray, "batch height width 3"]
 Hints = UInt8[np.ndarray, "batch height width 4"]
 Palettes = UInt8[np.ndarray, "batch 4 4 4"]
+Seeds = UInt32[np.ndarray, " batch"]
 
 # Of one device. A lone sketch pays for the padding, a folder for what a larger batch would save.
 _DEVICE_BATCH = 8
@@ -37,7 +39,7 @@ def in_batches(compute: Callable[..., Array]) -> Callable[..., np.ndarray]:
     is compiled once, and a picture's result depends neither on the others nor on the devices.
 
     Args:
-        compute: a function of variables and one or more batches of pictures that belong together.
+        compute: a function of variables and one or more batches that belong together.
             A row of what it returns depends on that row of the pictures alone.
 
     Returns:
@@ -53,13 +55,15 @@ def in_batches(compute: Callable[..., Array]) -> Callable[..., np.ndarray]:
         )
     )
 
-    def computed(variables: PyTree, *pictures: UInt8[np.ndarray, "batch _ _ _"]) -> np.ndarray:
+    def computed(variables: PyTree, *pictures: Shaped[np.ndarray, "batch ..."]) -> np.ndarray:
         results = []
         for start in range(0, len(pictures[0]), batch_size()):
             parts = tuple(kind[start : start + batch_size()] for kind in pictures)
             count = len(parts[0])
-            missing = [(0, batch_size() - count), (0, 0), (0, 0), (0, 0)]
-            padded = tuple(np.pad(part, missing) for part in parts)
+            padded = tuple(
+                np.pad(part, [(0, batch_size() - count)] + [(0, 0)] * (part.ndim - 1))
+                for part in parts
+            )
             results.append(np.asarray(spread(variables, padded))[:count])
         return np.concatenate(results)
 
@@ -70,50 +74,45 @@ def make_generate(generator: Generator) -> Callable[..., Pictures]:
     """Returns inference with a generator.
 
     The same sketch gives the same picture whatever else is coloured with it: batch norm uses its
-    running averages and dropout is off.
+    running averages, and dropout is off or a picture's own.
 
     Args:
         generator: the generator.
 
     Returns:
-        A function from the generator's variables, which lie `everywhere`, uint8 sketches, and RGBA
-        `hints` and `palettes` for them, each None where there are none, to uint8 colour pictures.
+        A function from the generator's variables, which lie `everywhere`, uint8 sketches, and for
+        each of them what is to guide it: RGBA `hints`, RGBA `palettes` and `seeds`, each None where
+        there are none, to uint8 colour pictures. A seed is that of the picture's own dropout.
     """
 
-    def computed(variables: PyTree, sketch: Array, *guidance: Array) -> Array:
-        said = iter(guidance)
-        taken = [
-            normalize_rgba(next(said)) if takes and guidance else None
-            for takes in (generator.hints, generator.palette)
-        ]
-        color = jnp.asarray(generator.apply(variables, normalize(sketch), *taken, train=False))
-        return jnp.round((color + 1) * 127.5).astype(jnp.uint8)
+    @functools.cache
+    def program(names: tuple[str, ...]) -> Callable[..., Pictures]:
+        """Compiles what is needed for guidance of these kinds."""
 
-    spread = in_batches(computed)
+        def compute(variables: PyTree, sketch: Array, *guidance: Array) -> Array:
+            said = dict(zip(names, guidance, strict=True))
+            color = generator.apply(
+                variables,
+                normalize(sketch),
+                normalize_rgba(said["hints"]) if "hints" in said else None,
+                normalize_rgba(said["palettes"]) if "palettes" in said else None,
+                jax.vmap(jax.random.key)(said["seeds"]) if "seeds" in said else None,
+                train=False,
+            )
+            return jnp.round((jnp.asarray(color) + 1) * 127.5).astype(jnp.uint8)
+
+        return in_batches(compute)
 
     def generate(
         variables: PyTree,
         sketches: Pictures,
         hints: Hints | None = None,
         palettes: Palettes | None = None,
+        seeds: Seeds | None = None,
     ) -> Pictures:
-        for name, given, takes in (
-            ("hints", hints, generator.hints),
-            ("palettes", palettes, generator.palette),
-        ):
-            if given is not None and not takes:
-                raise ValueError(f"this generator takes no {name}")
-        if hints is None and palettes is None:
-            return spread(variables, sketches)
-        # Where one of the two is missing, nothing is said: that makes one program, not three.
-        guidance = []
-        if generator.hints:
-            nothing = np.zeros((*sketches.shape[:3], 4), np.uint8)
-            guidance.append(nothing if hints is None else hints)
-        if generator.palette:
-            unsaid = np.zeros((len(sketches), 4, 4, 4), np.uint8)
-            guidance.append(unsaid if palettes is None else palettes)
-        return spread(variables, sketches, *guidance)
+        guidance = {"hints": hints, "palettes": palettes, "seeds": seeds}
+        said = {name: value for name, value in guidance.items() if value is not None}
+        return program(tuple(said))(variables, sketches, *said.values())
 
     return generate
 

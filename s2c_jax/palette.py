@@ -4,6 +4,7 @@ It is what the "colorgram" files of the Kaggle pairs hold: for each quarter of t
 to bottom, the four colours that follow the most frequent one, which is taken for the background.
 """
 
+import colorsys
 import itertools
 import json
 from pathlib import Path
@@ -88,6 +89,21 @@ def from_colors(text: str) -> GivenPalette:
             raise UserError(
                 f"the palette {text!r}: {name!r} is no colour such as #fcea2b or orange"
             ) from None
+    return palette
+
+
+def draw(seed: int) -> GivenPalette:
+    """Draws two to four lively colours, to be used anywhere in the picture.
+
+    Args:
+        seed: where they come from; the same ones for the same seed.
+    """
+    rng = np.random.default_rng(seed)
+    palette = np.zeros((BANDS, COLORS, 4), np.uint8)
+    for i in range(rng.integers(2, COLORS + 1)):
+        hue, saturation, value = rng.uniform((0, 0.45, 0.7), (1, 0.95, 1))
+        color = np.round(np.multiply(colorsys.hsv_to_rgb(hue, saturation, value), 255))
+        palette[:, i] = (*color, 255)
     return palette
 
 

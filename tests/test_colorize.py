@@ -329,3 +329,37 @@ def test_one_file_of_hints_is_for_one_sketch(guided_workdir, tmp_path, capsys):
         capsys,
     )  # fmt: skip
     assert "one file of hints is for one sketch" in code
+
+
+def test_variants_differ_and_are_the_same_for_the_same_seed(colorizer, guided):
+    for loaded in (colorizer, guided):
+        one, same, other = loaded([sketch()] * 3, seeds=[1, 1, 2])
+        (alone,) = loaded([sketch()], seeds=[1])
+        assert np.array_equal(np.asarray(one), np.asarray(same))
+        assert np.array_equal(np.asarray(one), np.asarray(alone))
+        assert not np.array_equal(np.asarray(one), np.asarray(other))
+
+
+def test_the_command_writes_variants(colorizer, workdir, tmp_path, capsys):
+    sketch().save(tmp_path / "a.png")
+    written = {}
+    for output in ("out", "again"):
+        code, _ = run(
+            [tmp_path / "a.png", "--workdir", workdir, "--output", tmp_path / output,
+             "--variants", 3, "--seed", 5],
+            capsys,
+        )  # fmt: skip
+        assert code == 0
+        written[output] = {
+            path.name: path.read_bytes() for path in (tmp_path / output).glob("*.png")
+        }
+    assert written["out"] == written["again"]
+    assert sorted(written["out"]) == ["a_1.png", "a_2.png", "a_3.png"]
+    assert len(set(written["out"].values())) == 3
+    code, _ = run(
+        [tmp_path / "a.png", "--workdir", workdir, "--output", tmp_path / "other",
+         "--variants", 1, "--seed", 6],
+        capsys,
+    )  # fmt: skip
+    assert code == 0
+    assert (tmp_path / "other/a_1.png").read_bytes() != written["out"]["a_1.png"]

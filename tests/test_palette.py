@@ -101,3 +101,14 @@ def test_a_file_of_no_palette_is_named(tmp_path, name):
     Image.new("RGB", (9, 3)).save(tmp_path / "flat.png")
     with pytest.raises(UserError, match=name):
         palette.read(tmp_path / name)
+
+
+def test_drawn_palettes_are_lively_and_the_same_for_the_same_seed():
+    drawn = [palette.draw(seed) for seed in range(20)]
+    np.testing.assert_array_equal(palette.draw(7), drawn[7])
+    assert len({colors.tobytes() for colors in drawn}) == len(drawn)
+    for colors in drawn:
+        given_ones = colors[0][colors[0, :, 3] == 255]
+        assert 2 <= len(given_ones) <= 4
+        assert np.ptp(given_ones[:, :3], axis=-1).min() > 60
+        assert (colors == colors[:1]).all()

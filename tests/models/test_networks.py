@@ -7,7 +7,7 @@ import pytest
 
 from configs import sketch2color
 from s2c_jax.models.discriminator import Discriminator
-from s2c_jax.models.generator import Generator
+from s2c_jax.models.generator import Generator, _dropout
 
 ARTICLE = sketch2color.get_config()
 
@@ -167,3 +167,21 @@ def test_a_generator_without_guidance_refuses_it(said):
     said = {name: jnp.zeros(said[name])}
     with pytest.raises(ValueError, match=f"takes no {name}"):
         plain.init(jax.random.key(0), sketch, **said, train=False)
+
+
+def test_noise_is_a_pictures_own():
+    generator = Generator((4, 8, 8), 0.5, 2, "resize")
+    sketch = jax.random.uniform(jax.random.key(1), (3, 16, 16, 3), minval=-1)
+    variables = generator.init(jax.random.key(0), sketch, train=False)
+    variables = jax.tree.map(lambda leaf: leaf * 10, variables)
+    keys = jax.random.split(jax.random.key(2), 3)
+    together = generator.apply(variables, sketch, noise=keys, train=False)
+    alone = generator.apply(variables, sketch[1:2], noise=keys[1:2], train=False)
+    np.testing.assert_allclose(together[1], alone[0], atol=1e-5)
+    other = generator.apply(variables, sketch, noise=keys[::-1], train=False)
+    assert np.abs(together[0] - other[0]).max() > 1e-3
+    # On average over the noise, activations are what they are without.
+    x = jnp.ones((1000, 2, 2, 3))
+    dropped = _dropout(x, 0.5, jax.random.split(jax.random.key(3), 1000))
+    np.testing.assert_allclose(dropped.mean(axis=0), 1.0, atol=0.15)
+    assert set(np.unique(dropped)) == {0.0, 2.0}
