@@ -7,8 +7,8 @@ Finished runs are left as they are. Writes results.json, and sheet.webp of the f
 
 import argparse
 import functools
+import itertools
 import json
-import operator
 import statistics
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +29,9 @@ CONFIGS = {"plain": "configs/openmoji.py", "hints": "configs/openmoji_hints.py"}
 COUNTS = (0, 1, 4, 16)
 # Each drawing is asked to have the palettes of this many others.
 ASKED = 3
+VARIANTS = 4
+# CIEDE2000 from which two palettes are clearly different.
+CLEARLY = 20.0
 SHOWN = 12
 
 
@@ -60,15 +63,27 @@ def difference_at_hints(colored: np.ndarray, hints: np.ndarray) -> float:
 
 
 def palette_distance(one: palette.Palette, other: palette.Palette) -> float:
-    """Returns the mean CIEDE2000 between each colour and the nearest of the other's same band."""
-    left, right = (skimage.color.rgb2lab(p) for p in (one, other))
-    each = skimage.color.deltaE_ciede2000(left[:, :, None], right[:, None])
-    return float((each.min(axis=1).mean() + each.min(axis=2).mean()) / 2)
+    """Returns the mean CIEDE2000 between each colour and the nearest of the other palette.
+
+    Colours count by their chroma: all drawings have black, and greys between lines and paper.
+    """
+    left, right = (skimage.color.rgb2lab(p.reshape(-1, 3)) for p in (one, other))
+    each = skimage.color.deltaE_ciede2000(left[:, None], right[None])
+    chromas = (np.linalg.norm(lab[:, 1:], axis=-1) + 1e-6 for lab in (left, right))
+    nearest = (each.min(axis=1), each.min(axis=0))
+    return statistics.mean(
+        float(np.average(distances, weights=chroma))
+        for distances, chroma in zip(nearest, chromas, strict=True)
+    )
 
 
-def obedience(colorizer: Colorizer, pairs: input_pipeline.Pairs) -> float:
-    """Returns how often a picture's palette is nearer to the asked one than to another's."""
-    obeyed = []
+def obedience(colorizer: Colorizer, pairs: input_pipeline.Pairs) -> dict[str, float]:
+    """Returns how often a picture's palette is nearer to the asked one than to another's.
+
+    Returns:
+        The share of all cases, and of those in which these two palettes differ clearly.
+    """
+    obeyed, differ = [], []
     for shift in range(1, ASKED + 1):
         asked, other = (np.roll(pairs["palette"], by, axis=0) for by in (shift, shift + ASKED))
         given = [palette.given(colors) for colors in asked]
@@ -76,7 +91,27 @@ def obedience(colorizer: Colorizer, pairs: input_pipeline.Pairs) -> float:
         for picture, mine, another in zip(colored, asked, other, strict=True):
             found = palette.extract(picture)
             obeyed.append(palette_distance(found, mine) < palette_distance(found, another))
-    return statistics.mean(obeyed)
+            differ.append(palette_distance(mine, another) > CLEARLY)
+    return {
+        "all": float(np.mean(obeyed)),
+        "clearly different": float(np.mean(np.array(obeyed)[differ])),
+        "share of clearly different": float(np.mean(differ)),
+    }
+
+
+def variety(colorizer: Colorizer, pairs: input_pipeline.Pairs) -> float:
+    """Returns the mean CIEDE2000 between two variants of a drawing, where the truth is coloured."""
+    labs = [
+        skimage.color.rgb2lab(
+            colorizer.colorize_squares(pairs["sketch"], seeds=[seed] * len(pairs["sketch"]))
+        )
+        for seed in range(VARIANTS)
+    ]
+    colored = (pairs["sketch"].min(axis=-1) > 230) & (pairs["color"].min(axis=-1) < 230)
+    return statistics.mean(
+        float(skimage.color.deltaE_ciede2000(one[colored], other[colored]).mean())
+        for one, other in itertools.combinations(labs, 2)
+    )
 
 
 def sheet(colorizer: Colorizer, pairs: input_pipeline.Pairs) -> Any:
@@ -112,6 +147,7 @@ def results_of(workdirs: Mapping[str, Path], pairs: input_pipeline.Pairs) -> dic
     own = [palette.given(colors) for colors in pairs["palette"]]
     found["own palette"] = measure(pairs, colorizer.colorize_squares(pairs["sketch"], None, own))
     found["palette_obeyed"] = obedience(colorizer, pairs)
+    found["variety"] = {"dropout": variety(plain, pairs), "and palettes": variety(colorizer, pairs)}
     return found
 
 
@@ -139,15 +175,18 @@ def main() -> None:
     sheet(first, pairs).save(flags.output / "sheet.webp", quality=85)
     names = ("ciede2000", "mae", "leakage", "difference_at_hints")
     print("| | " + " | ".join(names) + " |\n" + "| --- " + "| ---: " * len(names) + "|")
-    for row in [name for name in found[0] if name != "palette_obeyed"]:
+    for row in [name for name in found[0] if "mae" in found[0][name]]:
         cells = []
         for name in names:
             values = [of_seed[row][name] for of_seed in found if name in of_seed[row]]
             spread = statistics.stdev(values) if len(values) > 1 else 0.0
             cells.append(f"{statistics.mean(values):.4g} ± {spread:.2g}" if values else "")
         print(f"| {row} | " + " | ".join(cells) + " |")
-    obeyed = map(operator.itemgetter("palette_obeyed"), found)
-    print("palette obeyed: " + ", ".join(f"{share:.1%}" for share in obeyed))
+    for name in ("palette_obeyed", "variety"):
+        for case in found[0][name]:
+            print(
+                f"{name}, {case}: " + ", ".join(f"{of_seed[name][case]:.3g}" for of_seed in found)
+            )
 
 
 if __name__ == "__main__":
