@@ -37,6 +37,7 @@ def main() -> None:
     shape = (options.batch, options.size, options.size, 3)
     pictures = np.random.default_rng(0).integers(0, 256, (2, 1, *shape), np.uint8)
     batch = dict(zip(("sketch", "color"), pictures, strict=True))
+    batch["palette"] = np.zeros((1, options.batch, 4, 4, 3), np.uint8)
     batch = jax.device_put(batch, input_pipeline.batch_sharding())
     sketch = jax.random.uniform(jax.random.key(0), shape, minval=-1.0, maxval=1.0)
 
