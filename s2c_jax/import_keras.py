@@ -70,11 +70,12 @@ def import_generator(
         UserError: the file does not hold such a generator, or the workdir is taken.
     """
     config_lib.validate(config, jax.device_count())
-    if config.generator.upsampling != "transposed":
-        raise UserError(
-            "config.generator.upsampling must be 'transposed' as in Keras's model: "
-            "configs/sketch2color.py has all that it needs"
-        )
+    for key, needed in (("upsampling", "transposed"), ("hints", False), ("palette", False)):
+        if config.generator[key] != needed:
+            raise UserError(
+                f"config.generator.{key} must be {needed!r} as in Keras's model: "
+                "configs/sketch2color.py has all that it needs"
+            )
     if checkpoint.steps(workdir):
         raise UserError(f"--workdir {workdir} holds checkpoints already: take another")
     state = initial_state(config)

@@ -99,9 +99,12 @@ def test_every_file_that_is_none_is_named(tmp_path, keras_config):
         assert not (tmp_path / "run").exists()
 
 
-def test_another_architecture_is_refused(tmp_path, keras_config):
-    keras_config.generator.upsampling = "resize"
-    with pytest.raises(UserError, match="config.generator.upsampling must be"):
+@pytest.mark.parametrize(
+    ("key", "value"), [("upsampling", "resize"), ("hints", True), ("palette", True)]
+)
+def test_another_architecture_is_refused(tmp_path, keras_config, key, value):
+    keras_config.generator[key] = value
+    with pytest.raises(UserError, match=f"config.generator.{key} must be"):
         import_generator(tmp_path / "generator.h5", keras_config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

@@ -1,0 +1,88 @@
+"""Colours large held-out drawings with the demo's small network, as `colorize` does and without.
+
+python -m experiments.large_drawings.run --workdir runs/openmoji
+
+Writes sheet.webp, and prints how long each size takes and how far dark pixels are from the
+sketch's.
+"""
+
+import argparse
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from s2c_jax import compositing, images, runtime
+from s2c_jax.colorize import Colorizer
+from s2c_jax.datasets import pairs
+from s2c_jax.datasets.openmoji_sketch import openmoji_sketch
+
+SIZES = (256, 1000, 4000)
+SHOWN_SIZE, SHOWN_CELL, DRAWINGS = 1000, 200, 9
+DARK = 128
+
+
+def sketches(size: int) -> list[Image.Image]:
+    """Renders the outlines of some held-out drawings."""
+    folder = openmoji_sketch._svg_folder()
+    names = [name for name in openmoji_sketch.select(folder) if pairs.is_validation(name)]
+    step = len(names) // DRAWINGS
+    return [
+        Image.fromarray(
+            openmoji_sketch._pixels(
+                openmoji_sketch.outline((folder / f"{name}.svg").read_text()), size
+            )
+        )
+        for name in names[: step * DRAWINGS : step]
+    ]
+
+
+def stretched(colorizer: Colorizer, drawings: list[Image.Image]) -> list[Image.Image]:
+    """Enlarges the network's pictures, lines and all."""
+    squares = np.stack([compositing.reduce(d, colorizer.image_size) for d in drawings])
+    return [
+        Image.fromarray(colored).resize(drawing.size, Image.Resampling.LANCZOS)
+        for colored, drawing in zip(colorizer.colorize_squares(squares), drawings, strict=True)
+    ]
+
+
+def main() -> None:
+    """Colours."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workdir", type=Path, required=True)
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent)
+    flags = parser.parse_args()
+    runtime.prepare()
+    colorizer = Colorizer(flags.workdir)
+    colorizer([Image.new("RGB", (8, 8), "white")])
+    print("| size | seconds | largest difference of a dark pixel |\n| ---: | ---: | ---: |")
+    for size in SIZES:
+        seconds, difference = [], 0
+        for drawing in sketches(size):
+            begun = time.perf_counter()
+            (colored,) = colorizer([drawing])
+            seconds.append(time.perf_counter() - begun)
+            levels = np.asarray(drawing).astype(int)
+            dark = levels.max(axis=-1) < DARK
+            difference = max(difference, int(np.abs(np.asarray(colored) - levels)[dark].max()))
+        print(f"| {size} | {statistics.median(seconds):.2f} | {difference} |", flush=True)
+    drawings = sketches(SHOWN_SIZE)
+    columns = {
+        f"sketch, {SHOWN_SIZE} px": drawings,
+        f"the network's {colorizer.image_size} px": stretched(colorizer, drawings),
+        "colorize": colorizer(drawings),
+    }
+    shown = (SHOWN_CELL, SHOWN_CELL)
+    pictures = [
+        np.stack([np.asarray(p.resize(shown, Image.Resampling.LANCZOS)) for p in column])
+        for column in columns.values()
+    ]
+    sheet = images.sheet(pictures, list(columns), groups=3)
+    flags.output.mkdir(parents=True, exist_ok=True)
+    sheet.save(flags.output / "sheet.webp", quality=85)
+
+
+if __name__ == "__main__":
+    main()
