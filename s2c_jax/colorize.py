@@ -9,9 +9,11 @@ A run that was trained with hints or palettes (configs/openmoji_hints.py) also t
 
 import argparse
 import collections
+import contextlib
 import io
 import itertools
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -33,6 +35,10 @@ from s2c_jax.palette import GivenPalette
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+# Pixels from which several pictures at once would take too much memory.
+_LARGE_PICTURE = 2048 * 2048
 
 
 class Colorizer:
@@ -136,7 +142,9 @@ class Colorizer:
         sketches = [images.to_rgb(sketch) for sketch in sketches]
         squares = [compositing.reduce(sketch, size) for sketch in sketches]
         hint_squares = [
-            None if hint is None else fit_hints(hint, sketch.size, size, f"hints {i}")
+            None
+            if hint is None
+            else fit_hints(hint.convert("RGBA"), sketch.size, size, f"hints {i}")
             for i, (hint, sketch) in enumerate(
                 zip(hints or [None] * len(sketches), sketches, strict=True)
             )
@@ -210,14 +218,18 @@ def fit_hints(
     """Fits hints to the network's square as their sketch is.
 
     Args:
-        hints: a picture, transparent where nothing is said.
+        hints: an RGBA picture, transparent where nothing is said.
         sketch_size: its sketch's width and height.
         size: the square's side.
         name: how messages call it.
 
     Raises:
-        UserError: it has another size than its sketch.
+        UserError: it is opaque, or has another size than its sketch.
     """
+    if hints.getchannel("A").getextrema()[0] == 255:
+        raise UserError(
+            f"{name}: it has no transparent pixel; hints are transparent where nothing is said"
+        )
     if hints.size != sketch_size:
         raise UserError(
             f"{name}: {hints.width}x{hints.height} pixels, and the sketch has "
@@ -243,7 +255,11 @@ class Job(NamedTuple):
 
 
 def find_jobs(
-    sketches: Iterable[Path], output: Path, suffix: str = ".png"
+    sketches: Iterable[Path],
+    output: Path,
+    suffix: str = ".png",
+    hints: Path | None = None,
+    seeds: Sequence[int] = (),
 ) -> list[Job | UserError]:
     """Finds the sketches to colour and names their outputs.
 
@@ -253,60 +269,52 @@ def find_jobs(
             structure; or a file of a format of `artwork.write` if `sketches` is one file. Pictures
             in it are no sketches.
         suffix: which format files in a folder have.
+        hints: the hints of one sketch, or a folder of them: .png files named as the outputs are. A
+            sketch whose hints are missing from it has none, and pictures in it are no sketches.
+        seeds: of the variants of each sketch, whose outputs are NAME_1 and so on; none is no
+            variants.
 
     Returns:
         Jobs, and an error for each sketch that is not there or whose output would replace a
-        sketch or another one's output.
+        sketch, hints or another one's output, and for each file of hints that is of no sketch.
+
+    Raises:
+        UserError: there are no hints, or one file for several sketches.
     """
     sketches = list(sketches)
-    single = (
-        len(sketches) == 1 and output.suffix.lower() in artwork.SUFFIXES and not output.is_dir()
-    )
+    is_file = output.suffix.lower() in artwork.SUFFIXES and not output.is_dir()
+    single = len(sketches) == 1 and is_file
+    # Pictures in these are no sketches.
+    others = [folder.resolve() for folder in (output, hints) if folder]
     jobs: list[Job | UserError] = []
     for given in sketches:
         if not given.is_dir():
             target = output if single else output / given.with_suffix(suffix).name
             jobs.append(Job(given, target) if given.exists() else UserError(f"{given}: not there"))
             continue
-        folder, target = given.resolve(), output.resolve()
+        folder = given.resolve()
         found = [
             Job(path, output / path.relative_to(given).with_suffix(suffix))
             for path in sorted(given.rglob("*"))
             if path.suffix.lower() in images.SUFFIXES
             and not path.is_dir()
-            and (folder == target or not (folder / path.relative_to(given)).is_relative_to(target))
+            and not any(
+                (folder / path.relative_to(given)).is_relative_to(other)
+                for other in others
+                if other != folder
+            )
         ]
         jobs += found or [UserError(f"{given}: holds no {', '.join(images.SUFFIXES)} files")]
-
-    inputs = {job.sketch.resolve() for job in jobs if isinstance(job, Job)}
-    taken: dict[Path, Path] = {}
-    for i, job in enumerate(jobs):
-        if isinstance(job, UserError):
-            continue
-        if job.output.resolve() in inputs:
-            jobs[i] = UserError(f"{job.sketch}: its output {job.output} is a sketch")
-        elif (place := job.output.resolve()) in taken:
-            jobs[i] = UserError(f"{job.sketch}: its output is that of {taken[place]}")
-        else:
-            taken[place] = job.sketch
-    return jobs
+    if hints:
+        jobs = _with_hints(jobs, hints, output)
+    if seeds:
+        jobs = [variant for job in jobs for variant in _variants(job, seeds)]
+    return _without_collisions(jobs)
 
 
-def add_hints(jobs: Sequence[Job | UserError], hints: Path, output: Path) -> list[Job | UserError]:
-    """Finds the hints of each sketch.
-
-    Args:
-        jobs: from `find_jobs`.
-        hints: the hints of one sketch, or a folder of .png files named as the outputs are.
-        output: what `find_jobs` got.
-
-    Returns:
-        The jobs with their hints. A sketch whose hints are missing from a folder has none, and
-        pictures in that folder are no sketches.
-
-    Raises:
-        UserError: there are no hints, or one file for several sketches.
-    """
+def _with_hints(
+    jobs: Sequence[Job | UserError], hints: Path, output: Path
+) -> list[Job | UserError]:
     if not hints.is_dir():
         if len(jobs) != 1:
             raise UserError(f"--hints {hints}: one file of hints is for one sketch")
@@ -314,36 +322,53 @@ def add_hints(jobs: Sequence[Job | UserError], hints: Path, output: Path) -> lis
             raise UserError(f"--hints {hints}: not there")
         return [job if isinstance(job, UserError) else job._replace(hints=hints) for job in jobs]
     found: list[Job | UserError] = []
+    unused = {path for path in hints.rglob("*") if path.suffix.lower() in images.SUFFIXES}
     for job in jobs:
-        if isinstance(job, UserError):
+        if isinstance(job, Job):
+            inside = job.output.is_relative_to(output) and job.output != output
+            name = job.output.relative_to(output) if inside else Path(job.sketch.name)
+            path = hints / name.with_suffix(".png")
+            unused.discard(path)
+            found.append(job._replace(hints=path) if path.exists() else job)
+        else:
             found.append(job)
-            continue
-        if job.sketch.resolve().is_relative_to(hints.resolve()):
-            continue
-        inside = job.output.is_relative_to(output) and job.output != output
-        name = job.output.relative_to(output) if inside else Path(job.sketch.name)
-        path = hints / name.with_suffix(".png")
-        found.append(job._replace(hints=path) if path.exists() else job)
     if not any(job.hints for job in found if isinstance(job, Job)):
         raise UserError(f"--hints {hints}: holds no hints of these sketches, named as the outputs")
-    return found
+    return found + [
+        UserError(f"{path}: hints of no sketch; they are to be named as its output, .png")
+        for path in sorted(unused)
+    ]
 
 
-def as_variants(jobs: Sequence[Job | UserError], count: int, seed: int) -> list[Job | UserError]:
-    """Makes `count` jobs of each, with outputs NAME_1.png and so on and a seed for each number."""
-    seeds = np.random.SeedSequence(seed).generate_state(count).tolist()
-    variants: list[Job | UserError] = []
-    for job in jobs:
+def _variants(job: Job | UserError, seeds: Sequence[int]) -> list[Job | UserError]:
+    if isinstance(job, UserError):
+        return [job]
+    return [
+        job._replace(output=job.output.with_stem(f"{job.output.stem}_{number}"), seed=seed)
+        for number, seed in enumerate(seeds, start=1)
+    ]
+
+
+def _without_collisions(jobs: Iterable[Job | UserError]) -> list[Job | UserError]:
+    jobs = list(jobs)
+    inputs = {
+        path.resolve()
+        for job in jobs
+        if isinstance(job, Job)
+        for path in (job.sketch, job.hints)
+        if path
+    }
+    taken: dict[Path, Path] = {}
+    for i, job in enumerate(jobs):
         if isinstance(job, UserError):
-            variants.append(job)
             continue
-        variants += [
-            job._replace(
-                output=job.output.with_stem(f"{job.output.stem}_{number}"), seed=seeds[number - 1]
-            )
-            for number in range(1, count + 1)
-        ]
-    return variants
+        if job.output.resolve() in inputs:
+            jobs[i] = UserError(f"{job.sketch}: its output {job.output} is a sketch, or hints")
+        elif (place := job.output.resolve()) in taken:
+            jobs[i] = UserError(f"{job.sketch}: its output is that of {taken[place]}")
+        else:
+            taken[place] = job.sketch
+    return jobs
 
 
 class Sketch(NamedTuple):
@@ -371,7 +396,8 @@ def colorize_files(
     """Colours files, and names those that could not be on standard error.
 
     While a batch is coloured, the next sketches are read and the last pictures written. However
-    many there are, memory holds a few batches.
+    many there are, memory holds a few batches of pictures, and what bringing one large picture up
+    to its size takes (about a gigabyte at 4096x4096).
 
     Args:
         colorizer: the loaded generator.
@@ -383,6 +409,7 @@ def colorize_files(
         How many were coloured and how many failed.
     """
     written = failed = 0
+    one_at_a_time = threading.Lock()
 
     def fail(error: UserError) -> None:
         nonlocal failed
@@ -409,7 +436,10 @@ def colorize_files(
         (job, sketch, square, _), color = colored
         try:
             job.output.parent.mkdir(parents=True, exist_ok=True)
-            layers = compositing.separate(sketch, square, color)
+            # Large pictures one at a time, for their memory.
+            large = sketch.width * sketch.height > _LARGE_PICTURE
+            with one_at_a_time if large else contextlib.nullcontext():
+                layers = compositing.separate(sketch, square, color)
             artwork.write(layers, job.output)
         except OSError as error:
             return UserError(f"{job.output}: cannot be written ({error.strerror or error})")
@@ -555,8 +585,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     colors.add_argument("--palette-from", type=Path, metavar="PICTURE",
                         help="use the main colours of a picture")  # fmt: skip
     parser.add_argument("--variants", type=int, default=0, metavar="N",
-                        help="N different colourings of each sketch: NAME_1.png and so "
-                        "on")  # fmt: skip
+                        help="N colourings of each sketch, NAME_1.png and so on: with palettes "
+                        "drawn for them, if the run takes them and none is given, and by dropout, "
+                        "which changes little")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0,
                         help="where the variants come from: the same ones for the same "
                         "seed")  # fmt: skip
@@ -567,6 +598,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     flags = parser.parse_args(arguments)
     if flags.held_out < 0 or bool(flags.sketches) == bool(flags.held_out):
         parser.error("give either sketches or --held_out N")
+    is_file = flags.output.suffix.lower() in artwork.SUFFIXES and not flags.output.is_dir()
+    if flags.format and is_file and flags.output.suffix.lower() != f".{flags.format}":
+        parser.error(f"--output {flags.output} is no .{flags.format} file")
     if min(flags.variants, flags.seed) < 0:
         parser.error("--variants and --seed must not be negative")
     guided = flags.hints or flags.palette or flags.palette_from or flags.variants or flags.format
@@ -591,11 +625,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             palette = _palette(flags.palette, flags.palette_from)
             colorizer.require(hints=flags.hints is not None, palette=palette is not None)
             try:
-                jobs = find_jobs(flags.sketches, flags.output, f".{flags.format or 'png'}")
-                if flags.hints:
-                    jobs = add_hints(jobs, flags.hints, flags.output)
-                if flags.variants:
-                    jobs = as_variants(jobs, flags.variants, flags.seed)
+                jobs = find_jobs(
+                    flags.sketches,
+                    flags.output,
+                    f".{flags.format or 'png'}",
+                    flags.hints,
+                    np.random.SeedSequence(flags.seed).generate_state(flags.variants).tolist(),
+                )
             except OSError as error:
                 raise UserError(f"{error.filename}: {error.strerror}") from None
             _, failed = colorize_files(colorizer, jobs, flags.overwrite, palette)

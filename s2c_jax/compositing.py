@@ -5,34 +5,36 @@ lines enclose, so that none crosses a line, and the lines themselves are the ske
 """
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 import scipy.ndimage
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 
 from s2c_jax import images
 
-# A pixel as dark as this is all line; between it and white, line and what is under it mix.
+# On white paper, a pixel as dark as this is all line; between it and the paper, line and what is
+# under it mix.
 _DARK = 128
-# As light as this, colour is paper.
-_PAPER = 250
-# What lies between lines is brought up region by region; smaller ones have no colour of their own.
-_SMALLEST_REGION = 4
+# Paper is the tone that is exceeded by so many percent of the pixels, but no darker than this.
+_PAPER_PERCENTILE, _DARKEST_PAPER = 90, 160.0
+# As light as this, colour is as good as white.
+_WHITE = 250
 # Far more than in proportion: a pixel that is half another region's has half of its colours.
 _POWER = 4
 # From here on a pixel is part of a line that parts regions.
 _LINE = 0.5
 # How many pixels a line takes at most from opaque to nothing.
 _RIM = 2
-# Where lines leave less of a pixel free than this, its colour cannot be told.
-_LEAST_FREE = 0.2
-
-
+# Where lines leave less of a pixel of the small picture free than this, its colour cannot be told.
+_LEAST_FREE = 0.3
 # A sketch so many times the square's side is large. If its lines would be finer than the one share
 # of a pixel of the square, they are made as wide as the other.
 _LARGE, _FINE, _BOLD = 4.0, 0.3, 0.5
+# A drawing whose bolder lines would be more than this share of it has tones of dots or hatches.
+_TONE = 0.5
 
 
 class Layers(NamedTuple):
@@ -60,8 +62,10 @@ def reduce(sketch: Image.Image, size: int) -> UInt8[np.ndarray, "{size} {size} 3
     if scale > _LARGE:
         levels = np.asarray(sketch)
         width = _line_width(levels)
-        if 0 < width < _FINE * scale:
-            more = math.ceil(_BOLD * scale - width)
+        more = math.ceil(_BOLD * scale - width)
+        # Not of a tone of dots, which would be black.
+        would_be_dark = (levels.max(axis=-1) < _DARK).mean() * (width + more) / max(width, 1e-6)
+        if 0 < width < _FINE * scale and would_be_dark < _TONE:
             bold = scipy.ndimage.minimum_filter(levels, (more + 1, more + 1, 1))
             sketch = Image.fromarray(bold)
     return np.asarray(images.fit_square(sketch, size))
@@ -86,24 +90,58 @@ def separate(
         seen: it as the network saw it, from `reduce`.
         colored: its colouring by the network.
     """
+    levels = np.asarray(sketch)
+    paper, opacity = _paper_and_opacity(levels)
+    lines = np.empty((*levels.shape[:2], 4), np.uint8)
+    for channel in range(3):
+        # What mixes with paper to the sketch.
+        ink = levels[..., channel] - (1 - opacity) * paper
+        ink /= np.maximum(opacity, 1e-3)
+        lines[..., channel] = np.round(np.clip(ink, 0, 255))
+    lines[..., 3] = np.round(opacity * 255)
+
     left, top, right, bottom = images.fitted_box(sketch.size, len(seen))
-    seen, colored = (square[top:bottom, left:right] for square in (seen, colored))
-    levels = np.asarray(sketch).astype(np.float32)
-    luma = levels @ np.array([0.299, 0.587, 0.114], np.float32)
-    opacity = np.clip((255 - luma) / (255 - _DARK), 0, 1)[..., None]
-    # What mixes with white to the sketch.
-    ink = np.clip((levels - (1 - opacity) * 255) / np.maximum(opacity, 1e-3), 0, 255)
-    lines = np.concatenate([ink, opacity * 255], axis=-1)
-    if len(colored) < len(levels):
-        color = enlarge(colored, seen, opacity[..., 0])
+    small = [square[top:bottom, left:right] for square in (seen, colored)]
+    if len(small[0]) > len(levels):
+        small = [
+            np.asarray(Image.fromarray(part).resize(sketch.size, Image.Resampling.BOX))
+            for part in small
+        ]
+    free = np.clip(small[0].mean(axis=-1, dtype=np.float32) / paper, 0, 1)
+    color = _without_lines(small[1], free)
+    if len(color) < len(levels):
+        enlarged = enlarge(color, free, opacity)
     else:
-        smaller = Image.fromarray(colored).resize(sketch.size, Image.Resampling.LANCZOS)
-        color = np.asarray(smaller)
-    paper = (color >= _PAPER).all(axis=-1, keepdims=True)
-    return Layers(
-        np.round(lines).astype(np.uint8),
-        np.concatenate([color, np.where(paper, 0, 255).astype(np.uint8)], axis=-1),
+        enlarged = np.round(color).astype(np.uint8)
+    alpha = np.where((enlarged >= _WHITE).all(axis=-1, keepdims=True), 0, 255).astype(np.uint8)
+    return Layers(lines, np.concatenate([enlarged, alpha], axis=-1))
+
+
+def _paper_and_opacity(
+    levels: UInt8[np.ndarray, "height width 3"],
+) -> tuple[float, Float[np.ndarray, "height width"]]:
+    """Returns the paper's tone, in [0, 255], and how opaque lines are over it, in [0, 1]."""
+    luma = levels @ np.array([0.299, 0.587, 0.114], np.float32)
+    # A stride of eleven falls in with few patterns.
+    paper = max(float(np.percentile(luma.ravel()[::11], _PAPER_PERCENTILE)), _DARKEST_PAPER)
+    return paper, np.clip((paper - luma) / (paper * (1 - _DARK / 255)), 0, 1)
+
+
+def _without_lines(
+    colored: UInt8[np.ndarray, "rows columns 3"], free: Float[np.ndarray, "rows columns"]
+) -> Float[np.ndarray, "rows columns 3"]:
+    """Takes the lines out of the network's picture: what is no line was white, and was coloured.
+
+    Where a line leaves too little, the colour is that of the nearest pixel where it can be told.
+    """
+    known = free >= _LEAST_FREE
+    color = np.minimum(colored / np.maximum(free, _LEAST_FREE)[..., None], 255).astype(np.float32)
+    if known.all() or not known.any():
+        return color
+    nearest = scipy.ndimage.distance_transform_edt(
+        ~known, return_distances=False, return_indices=True
     )
+    return color[tuple(nearest)]
 
 
 def flatten(layers: Layers) -> UInt8[np.ndarray, "height width 3"]:
@@ -116,68 +154,74 @@ def flatten(layers: Layers) -> UInt8[np.ndarray, "height width 3"]:
 
 
 def enlarge(
-    colored: UInt8[np.ndarray, "rows columns 3"],
-    seen: UInt8[np.ndarray, "rows columns 3"],
+    color: Float[np.ndarray, "rows columns 3"],
+    free: Float[np.ndarray, "rows columns"],
     opacity: Float[np.ndarray, "height width"],
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Brings colours up to the size of a sketch without crossing its lines.
 
-    The lines are taken out of the small picture first. Then each region between lines takes its
-    colours from the small picture's pixels, those the most that it covers and no line does, and
-    interpolates them within itself (normalised convolution, Knutsson and Westin 1993). It reaches a
-    little under the lines, where they are not opaque.
+    Each region between lines takes its colours from the small picture's pixels, those the most
+    that it covers and no line does, and interpolates them within itself (normalised convolution,
+    Knutsson and Westin 1993). It reaches a little under the lines, where they are not opaque.
+    Regions smaller than a pixel of the small picture have that one's colour.
 
     Args:
-        colored: a coloured picture smaller than the sketch.
-        seen: the sketch that it was coloured from, in its size.
+        color: the colours of a smaller picture, without lines, in [0, 255].
+        free: the share of its pixels that no line covers, in [0, 1].
         opacity: of the sketch's own lines, in [0, 1].
     """
     height, width = opacity.shape
-    rows, columns = colored.shape[:2]
+    rows, columns = free.shape
     row_of, column_of = np.arange(height) * rows // height, np.arange(width) * columns // width
-    # What is no line is white in the sketch, and was coloured.
-    free = np.maximum(seen.mean(axis=-1, dtype=np.float32, keepdims=True) / 255, _LEAST_FREE)
-    color_of = np.minimum(colored / free, 255)
-    color = _enlarged(color_of, (height, width))
-    labels, _ = scipy.ndimage.label(opacity < _LINE)
-    labels = np.where(labels, labels, scipy.ndimage.maximum_filter(labels, 2 * _RIM + 1))
-    for label, box in enumerate(scipy.ndimage.find_objects(labels), start=1):
-        region = labels[box] == label
-        if np.count_nonzero(region) < _SMALLEST_REGION:
-            continue
-        # The cells that it covers, and a margin to interpolate into.
+    result = np.stack(
+        [
+            np.round(_enlarged(channel, (height, width))).astype(np.uint8)
+            for channel in np.moveaxis(color, -1, 0)
+        ],
+        axis=-1,
+    )
+    for box, region in _regions(opacity, height * width // (rows * columns)):
+        # The pixels that it covers, and a margin to interpolate into.
         top, bottom = max(0, row_of[box[0].start] - 1), row_of[box[0].stop - 1] + 2
         left, right = max(0, column_of[box[1].start] - 1), column_of[box[1].stop - 1] + 2
-        cells = color_of[top:bottom, left:right]
-        index = (row_of[box[0], None] - top) * cells.shape[1] + column_of[box[1]] - left
-        pixels = np.bincount(index[region], minlength=cells[..., 0].size)
-        coverage = pixels.reshape(cells.shape[:2]) * (rows * columns / (height * width))
-        weight = np.float32(coverage[..., None] * free[top:bottom, left:right]) ** _POWER
+        cells = np.s_[top:bottom, left:right]
+        shape = free[cells].shape
+        index = (row_of[box[0], None] - top) * shape[1] + column_of[box[1]] - left
+        coverage = np.bincount(index[region], minlength=free[cells].size).reshape(shape)
+        weight = coverage * np.maximum(free[cells], _LEAST_FREE / 2)
+        weight = ((weight / weight.max()) ** _POWER).astype(np.float32)
         frame = (
             box[1].start * columns / width - left, box[0].start * rows / height - top,
             box[1].stop * columns / width - left, box[0].stop * rows / height - top,
         )  # fmt: skip
-        sums = _enlarged(np.concatenate([cells * weight, weight], axis=-1), region.shape, frame)
-        sums = sums[region]
-        color[box][region] = sums[:, :3] / np.maximum(sums[:, 3:], 1e-6)
-    return np.round(np.clip(color, 0, 255)).astype(np.uint8)
+        weights = np.maximum(_enlarged(weight, region.shape, frame)[region], 1e-12)
+        for channel in range(3):
+            sums = _enlarged(color[cells][..., channel] * weight, region.shape, frame)[region]
+            result[box][..., channel][region] = np.round(np.clip(sums / weights, 0, 255))
+    return result
+
+
+def _regions(
+    opacity: Float[np.ndarray, "height width"], smallest: int
+) -> Iterator[tuple[tuple[slice, slice], Bool[np.ndarray, "rows columns"]]]:
+    """Yields what lines enclose: a box, and what of it the region is."""
+    labels, count = scipy.ndimage.label(opacity < _LINE)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    kept = sizes >= max(smallest, 1)
+    kept[0] = False
+    numbers = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
+    labels = numbers[labels]
+    labels = np.where(labels, labels, scipy.ndimage.maximum_filter(labels, 2 * _RIM + 1))
+    for number, box in enumerate(scipy.ndimage.find_objects(labels), start=1):
+        yield box, labels[box] == number
 
 
 def _enlarged(
-    picture: Float[np.ndarray, "rows columns channels"],
-    shape: tuple[int, int],
+    picture: Float[np.ndarray, "rows columns"],
+    shape: tuple[int, ...],
     frame: tuple[float, float, float, float] | None = None,
-) -> Float[np.ndarray, "height width channels"]:
+) -> Float[np.ndarray, "height width"]:
     """Interpolates a picture, or its part within left, top, right, bottom, to another shape."""
     size = (shape[1], shape[0])
-    return np.stack(
-        [
-            np.asarray(
-                Image.fromarray(np.ascontiguousarray(channel)).resize(
-                    size, Image.Resampling.BILINEAR, box=frame
-                )
-            )
-            for channel in np.moveaxis(picture, -1, 0)
-        ],
-        axis=-1,
-    )
+    image = Image.fromarray(np.ascontiguousarray(picture))
+    return np.asarray(image.resize(size, Image.Resampling.BILINEAR, box=frame))

@@ -73,7 +73,7 @@ def from_colors(text: str) -> GivenPalette:
     """Reads up to four colours, to be used anywhere in the picture.
 
     Args:
-        text: colours as CSS has them, joined by commas: "#fcea2b,#ea5a47".
+        text: hexadecimal, or named as in CSS, joined by commas: "#fcea2b,orange".
 
     Raises:
         UserError: it is something else.

@@ -303,6 +303,7 @@ def test_the_command_takes_hints_by_name_and_a_palette(guided, guided_workdir, t
         (["--hints", "missing.png"], "missing.png: not there"),
         (["--hints", "small.png"], "small.png: 4x4 pixels, and the sketch has 40x30"),
         (["--hints", "empty"], "holds no hints of these sketches"),
+        (["--hints", "opaque.png"], "opaque.png: it has no transparent pixel"),
         (["--palette", "reddish"], "'reddish' is no colour"),
         (["--palette-from", "missing.png"], "missing.png: cannot be read"),
     ],
@@ -313,6 +314,7 @@ def test_bad_hints_and_palettes_are_named(
     monkeypatch.chdir(tmp_path)
     sketch().save("a.png")
     painted((4, 4)).save("small.png")
+    sketch().save("opaque.png")
     (tmp_path / "empty").mkdir()
     code, printed = run(["a.png", "--workdir", guided_workdir, "--output", "out", *flags], capsys)
     assert message in str(code) + printed.err
@@ -363,3 +365,38 @@ def test_the_command_writes_variants(colorizer, workdir, tmp_path, capsys):
     )  # fmt: skip
     assert code == 0
     assert (tmp_path / "other/a_1.png").read_bytes() != written["out"]["a_1.png"]
+
+
+def test_variants_and_hints_never_replace_an_input(guided_workdir, tmp_path, capsys):
+    for name in ("a.jpg", "a_1.png", "b.png"):
+        sketch().save(tmp_path / name)
+    painted().save(tmp_path / "b_2.png")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for arguments in (
+        [tmp_path / "a.jpg", tmp_path / "a_1.png", "--variants", 1],
+        [tmp_path / "b.png", "--variants", 2, "--hints", tmp_path / "b_2.png"],
+    ):
+        code, output = run(
+            [*arguments, "--workdir", guided_workdir, "--output", tmp_path, "--overwrite"], capsys
+        )
+        assert code == 1
+        assert output.err.count("is a sketch, or hints") == 1
+    assert {path: path.read_bytes() for path in before} == before
+    # Where a variant's name is free, a sketch's own is no obstacle.
+    assert (tmp_path / "a_1_1.png").exists()
+    assert (tmp_path / "b_1.png").exists()
+
+
+def test_unused_hints_are_named_and_the_rest_is_coloured(guided_workdir, tmp_path, capsys):
+    sketch().save(tmp_path / "a.png")
+    (tmp_path / "hints").mkdir()
+    for name in ("a", "typo"):
+        painted().save(tmp_path / f"hints/{name}.png")
+    code, output = run(
+        [tmp_path / "a.png", "--workdir", guided_workdir, "--output", tmp_path / "out",
+         "--hints", tmp_path / "hints"],
+        capsys,
+    )  # fmt: skip
+    assert code == 1
+    assert "typo.png: hints of no sketch" in output.err
+    assert (tmp_path / "out/a.png").exists()

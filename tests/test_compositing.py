@@ -120,3 +120,61 @@ def test_many_small_regions_are_coloured():
     free = levels[..., 0] == 255
     found = layers.color[..., :3][free].astype(int)
     assert np.abs(found - np.round(np.array([0.9, 0.5, 0.1]) * 255)).max() <= 4
+
+
+COLOR = np.array([230, 178, 51])
+
+
+def constant(square):
+    """A network that paints everything in one colour, under the lines that it saw."""
+    return np.round(square / 255 * COLOR).astype(np.uint8)
+
+
+@pytest.mark.parametrize("side", [64, 512])
+@pytest.mark.parametrize("width", [2, 4, 12])
+def test_small_blanks_of_a_large_drawing_have_colour(side, width):
+    """Within lines, and within solid black, whatever share of the network's pixel they are."""
+    levels = np.full((2048, 2048, 3), 255, np.uint8)
+    levels[300:330, 300:330] = levels[900:1300, 900:1300] = 0
+    blanks = [np.s_[315 : 315 + width, 315 : 315 + width]]
+    blanks.append(np.s_[1100 : 1100 + width, 1100 : 1100 + width])
+    for blank in blanks:
+        levels[blank] = 255
+    sketch = Image.fromarray(levels)
+    square = compositing.reduce(sketch, side)
+    picture = compositing.flatten(compositing.separate(sketch, square, constant(square)))
+    for blank in blanks:
+        assert np.abs(picture[blank].astype(int) - COLOR).max() <= 12
+
+
+@pytest.mark.parametrize("paper", [255, 220, 180])
+def test_grey_paper_is_paper(paper):
+    """A photograph's paper veils no colour, and its lines stay."""
+    white = np.asarray(boxes(256, 8)).astype(float)
+    sketch = Image.fromarray(np.round(white * paper / 255).astype(np.uint8))
+    square = compositing.reduce(sketch, 64)
+    picture = compositing.flatten(compositing.separate(sketch, square, constant(square)))
+    blank = (white == 255).all(axis=-1)
+    # As dark as this network's colours are on such paper, and no darker.
+    found = picture[blank].astype(int)
+    assert np.median(np.abs(found - COLOR * paper / 255)) <= 2
+    assert picture[(white == 0).all(axis=-1)].max() <= 2
+
+
+@pytest.mark.parametrize("size", [48, 64, 100])
+def test_the_colour_layer_has_no_lines(size):
+    sketch = boxes(size, max(1, size // 32))
+    square = compositing.reduce(sketch, 64)
+    layers = compositing.separate(sketch, square, constant(square))
+    assert np.abs(layers.color[..., :3].astype(int) - COLOR).max() <= 25
+
+
+def test_screentone_takes_no_region_for_each_dot():
+    levels = np.full((1024, 1024, 3), 255, np.uint8)
+    levels[::4] = levels[:, ::4] = 0
+    sketch = Image.fromarray(levels)
+    assert len(list(compositing._regions((255 - levels[..., 0]) / np.float32(255), 256))) == 0
+    square = compositing.reduce(sketch, 64)
+    layers = compositing.separate(sketch, square, constant(square))
+    found = layers.color[..., :3][levels[..., 0] == 255].astype(int)
+    assert np.abs(found - COLOR).max() <= 12
