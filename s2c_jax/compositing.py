@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.ndimage
 from jaxtyping import Bool, Float, UInt8
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from s2c_jax import images
 
@@ -30,6 +30,9 @@ _LINE = 0.5
 _RIM = 2
 # Where lines leave less of a pixel of the small picture free than this, its colour cannot be told.
 _LEAST_FREE = 0.3
+# How many pixels around are asked for it, one after the other, and the alpha, in [0, 255], from
+# which what is known there is enough.
+_REACHES, _ENOUGH = (3, 12, 48, 192), 20
 # A sketch so many times the square's side is large. If its lines would be finer than the one share
 # of a pixel of the square, they are made as wide as the other.
 _LARGE, _FINE, _BOLD = 4.0, 0.3, 0.5
@@ -91,15 +94,7 @@ def separate(
         colored: its colouring by the network.
     """
     levels = np.asarray(sketch)
-    paper, opacity = _paper_and_opacity(levels)
-    lines = np.empty((*levels.shape[:2], 4), np.uint8)
-    for channel in range(3):
-        # What mixes with paper to the sketch.
-        ink = levels[..., channel] - (1 - opacity) * paper
-        ink /= np.maximum(opacity, 1e-3)
-        lines[..., channel] = np.round(np.clip(ink, 0, 255))
-    lines[..., 3] = np.round(opacity * 255)
-
+    paper, opacity, lines = _lines(levels)
     left, top, right, bottom = images.fitted_box(sketch.size, len(seen))
     small = [square[top:bottom, left:right] for square in (seen, colored)]
     if len(small[0]) > len(levels):
@@ -107,24 +102,41 @@ def separate(
             np.asarray(Image.fromarray(part).resize(sketch.size, Image.Resampling.BOX))
             for part in small
         ]
-    free = np.clip(small[0].mean(axis=-1, dtype=np.float32) / paper, 0, 1)
+    free = np.clip(small[0] @ np.full(3, 1 / (3 * paper), np.float32), 0, 1)
     color = _without_lines(small[1], free)
     if len(color) < len(levels):
         enlarged = enlarge(color, free, opacity)
     else:
         enlarged = np.round(color).astype(np.uint8)
-    alpha = np.where((enlarged >= _WHITE).all(axis=-1, keepdims=True), 0, 255).astype(np.uint8)
-    return Layers(lines, np.concatenate([enlarged, alpha], axis=-1))
+    red, green, blue = np.moveaxis(enlarged, -1, 0)
+    white = np.minimum(np.minimum(red, green), blue) >= _WHITE
+    alpha = np.where(white, np.uint8(0), np.uint8(255))
+    return Layers(lines, np.dstack([enlarged, alpha]))
 
 
-def _paper_and_opacity(
+def _lines(
     levels: UInt8[np.ndarray, "height width 3"],
-) -> tuple[float, Float[np.ndarray, "height width"]]:
-    """Returns the paper's tone, in [0, 255], and how opaque lines are over it, in [0, 1]."""
-    luma = levels @ np.array([0.299, 0.587, 0.114], np.float32)
+) -> tuple[float, Float[np.ndarray, "height width"], UInt8[np.ndarray, "height width 4"]]:
+    """Returns the paper's tone, in [0, 255], how opaque lines are, in [0, 1], and the lines."""
+    first = levels[..., 0]
+    grey = np.array_equal(first, levels[..., 1]) and np.array_equal(first, levels[..., 2])
+    # A grey sketch has but 256 kinds of pixels.
+    kinds = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, axis=-1) if grey else levels
+    luma = kinds @ np.array([0.299, 0.587, 0.114], np.float32)
     # A stride of eleven falls in with few patterns.
-    paper = max(float(np.percentile(luma.ravel()[::11], _PAPER_PERCENTILE)), _DARKEST_PAPER)
-    return paper, np.clip((paper - luma) / (paper * (1 - _DARK / 255)), 0, 1)
+    tones = (first if grey else luma).ravel()[::11]
+    paper = max(float(np.percentile(tones, _PAPER_PERCENTILE)), _DARKEST_PAPER)
+    opacity = np.clip((paper - luma) / (paper * (1 - _DARK / 255)), 0, 1)
+    lines = np.empty((*kinds.shape[:2], 4), np.uint8)
+    for channel in range(3):
+        # What mixes with paper to the sketch.
+        ink = kinds[..., channel] - (1 - opacity) * paper
+        ink /= np.maximum(opacity, 1e-3)
+        lines[..., channel] = np.round(np.clip(ink, 0, 255))
+    lines[..., 3] = np.round(opacity * 255)
+    if grey:
+        return paper, opacity[0][first], lines[0][first]
+    return paper, opacity, lines
 
 
 def _without_lines(
@@ -132,25 +144,37 @@ def _without_lines(
 ) -> Float[np.ndarray, "rows columns 3"]:
     """Takes the lines out of the network's picture: what is no line was white, and was coloured.
 
-    Where a line leaves too little, the colour is that of the nearest pixel where it can be told.
+    Where a line leaves too little, the colour is the mean of what can be told about it.
     """
     known = free >= _LEAST_FREE
     color = np.minimum(colored / np.maximum(free, _LEAST_FREE)[..., None], 255).astype(np.float32)
     if known.all() or not known.any():
         return color
-    nearest = scipy.ndimage.distance_transform_edt(
-        ~known, return_distances=False, return_indices=True
-    )
-    return color[tuple(nearest)]
+    alpha = np.where(known, 255, 0).astype(np.uint8)[..., None]
+    # Premultiplied, so that a blur is a mean of what is known.
+    picture = Image.fromarray(np.concatenate([color.astype(np.uint8), alpha], axis=-1))
+    picture = picture.convert("RGBa")
+    unknown = ~known
+    for radius in _REACHES:
+        found = np.asarray(picture.filter(ImageFilter.BoxBlur(radius)).convert("RGBA"))[unknown]
+        reached = found[:, 3] >= _ENOUGH
+        places = tuple(part[reached] for part in np.nonzero(unknown))
+        color[places] = found[reached, :3]
+        unknown[places] = False
+        if not unknown.any():
+            break
+    else:
+        color[unknown] = color[known].mean(axis=0)
+    return color
 
 
 def flatten(layers: Layers) -> UInt8[np.ndarray, "height width 3"]:
     """Returns the picture: lines over colour over white."""
-    picture = np.full((*layers.color.shape[:2], 3), 255, np.float32)
-    for layer in (layers.color, layers.lines):
-        alpha = layer[..., 3:].astype(np.float32) / 255
-        picture += alpha * (layer[..., :3] - picture)
-    return np.round(picture).astype(np.uint8)
+    color, lines = (Image.fromarray(layer) for layer in (layers.color, layers.lines))
+    page = Image.new("RGBA", color.size, (*images.WHITE, 255))
+    page.alpha_composite(color)
+    page.alpha_composite(lines)
+    return np.asarray(page.convert("RGB"))
 
 
 def enlarge(

@@ -22,14 +22,11 @@ if __package__ is None:
     # In this folder's place, whose modules' names others have too.
     sys.path[0] = str(Path(__file__).parents[2])
 
-import jax
 import numpy as np
-import orbax.checkpoint as ocp
 from PIL import Image, ImageDraw
 
 from configs import sketch2color
-from s2c_jax import config as config_lib
-from s2c_jax import runtime, train
+from s2c_jax import checkpoint, runtime, train
 from s2c_jax.colorize import Colorizer, colorize_files, find_jobs
 from s2c_jax.inference import batch_size
 
@@ -40,11 +37,11 @@ def make_run(workdir: Path, size: int) -> None:
     """Writes what `Colorizer` reads."""
     config = sketch2color.get_config()
     config.image_size = size
-    workdir.mkdir()
-    config_lib.save(config, workdir / "config.json")
-    variables = jax.device_get(train.initial_state(config).generator.variables)
-    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
-        checkpointer.save(workdir / "checkpoints" / "1" / "state", {"generator": variables})
+    with (
+        train.claim_workdir(config, workdir),
+        checkpoint.open_manager(workdir, keep=1) as manager,
+    ):
+        checkpoint.save_start(manager, train.initial_state(config))
 
 
 def make_sketches(folder: Path, count: int, size: int) -> None:
