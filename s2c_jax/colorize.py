@@ -134,7 +134,8 @@ class Colorizer:
 
         Raises:
             UserError: the run was trained without hints or palettes and there are some, or hints
-                have another size than their sketch.
+                are opaque or have another size than their sketch.
+            ValueError: there are not as many hints, palettes or seeds as sketches.
         """
         if not sketches:
             return []
@@ -171,7 +172,11 @@ class Colorizer:
 
         Raises:
             UserError: the run was trained without hints or palettes and there are some.
+            ValueError: there are not as many hints, palettes or seeds as sketches.
         """
+        for name, given in (("hints", hints), ("palettes", palettes), ("seeds", seeds)):
+            if given is not None and len(given) != len(sketches):
+                raise ValueError(f"{len(sketches)} sketches, and {len(given)} {name}")
         if seeds is not None and self.takes_palette:
             palettes = [
                 palette_lib.draw(seed) if colors is None else colors
@@ -397,7 +402,7 @@ def colorize_files(
 
     While a batch is coloured, the next sketches are read and the last pictures written. However
     many there are, memory holds a few batches of pictures, and what bringing one large picture up
-    to its size takes (about a gigabyte at 4096x4096).
+    to its size takes.
 
     Args:
         colorizer: the loaded generator.

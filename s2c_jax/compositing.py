@@ -97,17 +97,17 @@ def separate(
     paper, opacity, lines = _lines(levels)
     left, top, right, bottom = images.fitted_box(sketch.size, len(seen))
     small = [square[top:bottom, left:right] for square in (seen, colored)]
-    if len(small[0]) > len(levels):
+    if max(sketch.size) < len(seen):
         small = [
             np.asarray(Image.fromarray(part).resize(sketch.size, Image.Resampling.BOX))
             for part in small
         ]
     free = np.clip(small[0] @ np.full(3, 1 / (3 * paper), np.float32), 0, 1)
     color = _without_lines(small[1], free)
-    if len(color) < len(levels):
-        enlarged = enlarge(color, free, opacity)
-    else:
+    if color.shape == levels.shape:
         enlarged = np.round(color).astype(np.uint8)
+    else:
+        enlarged = enlarge(color, free, opacity)
     red, green, blue = np.moveaxis(enlarged, -1, 0)
     white = np.minimum(np.minimum(red, green), blue) >= _WHITE
     alpha = np.where(white, np.uint8(0), np.uint8(255))

@@ -75,7 +75,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory, svg_folder: pathlib.Path)
     """Where openmoji_sketch/64 is prepared from the small drawings."""
     path = tmp_path_factory.mktemp("data")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(openmoji_sketch, "_svg_folder", lambda: svg_folder)
+        patch.setattr(openmoji_sketch, "svg_folder", lambda: svg_folder)
         openmoji_sketch.OpenmojiSketch(config="64", data_dir=path).download_and_prepare()
     return str(path)
 

@@ -400,3 +400,10 @@ def test_unused_hints_are_named_and_the_rest_is_coloured(guided_workdir, tmp_pat
     assert code == 1
     assert "typo.png: hints of no sketch" in output.err
     assert (tmp_path / "out/a.png").exists()
+
+
+@pytest.mark.parametrize("kind", ["hints", "palettes", "seeds"])
+def test_too_few_of_what_guides_is_named(guided, kind):
+    said = {"hints": [painted()], "palettes": [palette.from_colors("red")], "seeds": [1]}[kind]
+    with pytest.raises(ValueError, match=r"2 sketches, and 1 |zip"):
+        guided([sketch()] * 2, **{kind: said})

@@ -26,12 +26,12 @@ DARK = 128
 
 def sketches(size: int) -> list[Image.Image]:
     """Renders the outlines of some held-out drawings."""
-    folder = openmoji_sketch._svg_folder()
+    folder = openmoji_sketch.svg_folder()
     names = [name for name in openmoji_sketch.select(folder) if pairs.is_validation(name)]
     step = len(names) // DRAWINGS
     return [
         Image.fromarray(
-            openmoji_sketch._pixels(
+            openmoji_sketch.render(
                 openmoji_sketch.outline((folder / f"{name}.svg").read_text()), size
             )
         )

