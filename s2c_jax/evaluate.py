@@ -24,9 +24,9 @@ from PIL import Image
 
 from s2c_jax import checkpoint, files, images, input_pipeline, metrics, runtime
 from s2c_jax import config as config_lib
-from s2c_jax.colorize import Colorizer, step_argument
+from s2c_jax.colorizer import Colorizer
 from s2c_jax.errors import UserError
-from s2c_jax.inference import Pictures
+from s2c_jax.inference import Pictures, step_argument
 from s2c_jax.scoring import Colorize, load_networks, score
 
 # Examples of each kind on a sheet.

@@ -85,16 +85,16 @@ class Generator(nn.Module):
             x = Conv(features, 4, stride=2, padding=1, dtype=self.dtype, name=f"encoder_{i}")(x)
             if 0 < i < last:
                 x = batch_norm(train, dtype=self.dtype, name=f"encoder_norm_{i}")(x)
-            x = nn.relu(x) if i == last else nn.leaky_relu(x, 0.2)
+            x = nn.relu(x) if i == last else nn.leaky_relu(x, negative_slope=0.2)
             skips.append(x)
         if self.palette:
             if palette is None:
-                palette = jnp.zeros((len(sketch), 4, 4, 4))
+                palette = jnp.zeros((sketch.shape[0], 4, 4, 4))
             colors = nn.Dense(self.channels[-1], dtype=self.dtype, name="palette_0")(
-                palette.reshape(len(sketch), -1)
+                palette.reshape(-1, 64)
             )
             colors = nn.Dense(self.channels[-1], dtype=self.dtype, name="palette_1")(
-                nn.leaky_relu(colors, 0.2)
+                nn.leaky_relu(colors, negative_slope=0.2)
             )
             x = jnp.concatenate([x, jnp.broadcast_to(colors[:, None, None], x.shape)], axis=-1)
         for i, skip in enumerate(reversed(skips[:-1])):

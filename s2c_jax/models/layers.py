@@ -5,7 +5,10 @@ matrix products (`matmul_conv`). `jax.lax.platform_dependent` chooses when the p
 callers cannot tell which one ran.
 """
 
+import contextlib
+import contextvars
 import itertools
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import flax.linen as nn
@@ -27,6 +30,30 @@ kernel_init = nn.initializers.normal(stddev=0.02)
 EPSILON = 1e-5
 
 
+_native_only = contextvars.ContextVar("native_only", default=False)
+
+
+@contextlib.contextmanager
+def native_convolutions() -> Iterator[None]:
+    """Keeps convolutions as such, on CPUs as well, in programs that are traced within.
+
+    For what is run by something else than XLA.
+    """
+    token = _native_only.set(True)
+    try:
+        yield
+    finally:
+        _native_only.reset(token)
+
+
+def _by_platform(
+    x: Array, kernel: Array, cpu: Callable[..., Array], native: Callable[..., Array]
+) -> Array:
+    if _native_only.get():
+        return native(x, kernel)
+    return lax.platform_dependent(x, kernel, cpu=cpu, default=native)
+
+
 def conv(
     x: Float[Array, "batch height width in"],
     kernel: Float[Array, "size size in out"],
@@ -45,11 +72,11 @@ def conv(
     Returns:
         Activations of side (side + 2 padding - size) / stride + 1.
     """
-    return lax.platform_dependent(
+    return _by_platform(
         x,
         kernel,
         cpu=lambda x, kernel: matmul_conv.conv(x, kernel, stride, padding),
-        default=lambda x, kernel: conv_native(x, kernel, stride, padding),
+        native=lambda x, kernel: conv_native(x, kernel, stride, padding),
     )
 
 
@@ -71,11 +98,11 @@ def conv_transpose(
     Returns:
         Activations of side (side - 1) stride + size - 2 padding.
     """
-    return lax.platform_dependent(
+    return _by_platform(
         x,
         kernel,
         cpu=lambda x, kernel: matmul_conv.conv_transpose(x, kernel, stride, padding),
-        default=lambda x, kernel: conv_transpose_native(x, kernel, stride, padding),
+        native=lambda x, kernel: conv_transpose_native(x, kernel, stride, padding),
     )
 
 

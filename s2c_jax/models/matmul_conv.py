@@ -23,6 +23,7 @@ import math
 from collections.abc import Sequence
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -39,22 +40,25 @@ _Grid = Sequence[Sequence[Array]]
 
 
 def conv(x: Array, kernel: Array, stride: int, padding: int) -> Array:
-    """`layers.conv` by whichever way is faster."""
+    """`layers.conv` by whichever way is faster; any length of x may be a symbol."""
     size = kernel.shape[0]
     outputs = [(side + 2 * padding - size) // stride + 1 for side in x.shape[1:3]]
-    if _is_large(len(x), outputs, kernel, stride):
+    if _is_large(x.shape[0], outputs, kernel, stride):
         return conv_winograd(x, kernel, stride, padding)
     return conv_direct(x, kernel, stride, padding)
 
 
 def conv_transpose(x: Array, kernel: Array, stride: int, padding: int) -> Array:
-    """`layers.conv_transpose` by whichever way is faster."""
-    if _is_large(len(x), x.shape[1:3], kernel, stride):
+    """`layers.conv_transpose` by whichever way is faster; any length of x may be a symbol."""
+    if _is_large(x.shape[0], x.shape[1:3], kernel, stride):
         return conv_transpose_winograd(x, kernel, stride, padding)
     return conv_transpose_direct(x, kernel, stride, padding)
 
 
 def _is_large(batch: int, sides: Sequence[int], kernel: Array, stride: int) -> bool:
+    # How many tiles there are is not known in a program that is exported for any size.
+    if any(jax.export.is_symbolic_dim(length) for length in (batch, *sides)):
+        return False
     taps = kernel.shape[0] // stride
     if taps not in (2, 3) or min(kernel.shape[2:]) < MIN_CHANNELS:
         return False
@@ -76,7 +80,7 @@ def conv_transpose_direct(x: Array, kernel: Array, stride: int, padding: int) ->
     size, _, channels, features = kernel.shape
     batch, height, width, _ = x.shape
     pixels = x.reshape(-1, channels)
-    if len(pixels) <= features:
+    if not jax.export.is_symbolic_dim(pixels.shape[0]) and len(pixels) <= features:
         # To repeat the pixels moves less memory than to bring the kernel's taps to its end.
         repeated = jnp.broadcast_to(pixels, (size * size, *pixels.shape))
         products = (repeated @ kernel.reshape(size * size, channels, features)).swapaxes(0, 1)

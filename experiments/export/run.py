@@ -1,0 +1,104 @@
+"""Is an exported generator the same, and how fast is it?
+
+python -m experiments.export.run --workdir runs/openmoji
+
+Prints the largest difference on held-out drawings, and times the exported files beside our own
+inference: the run's network, and configs/kaggle.py's, untrained, at 256 px.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import jax.export
+import numpy as np
+import onnxruntime
+from jaxtyping import PyTree
+
+from experiments import runs
+from s2c_jax import export, inference, input_pipeline, runtime
+from s2c_jax.models.generator import Generator
+
+DRAWINGS, ROUNDS = 20, 21
+BATCHES = (1, 8)
+LARGE, CHANNELS = 256, (64, 128, 256, 512, 512, 512, 512, 512)
+
+Function = Callable[..., np.ndarray]
+
+
+def functions(generator: Generator, variables: PyTree) -> dict[str, Function]:
+    """Returns the generator as ours and as what each file holds, each a function of its inputs."""
+    names = list(export.inputs(generator))
+    ours = jax.jit(
+        lambda *given: generator.apply(
+            variables, **dict(zip(names, given, strict=True)), train=False
+        )
+    )
+    session = onnxruntime.InferenceSession(export.to_onnx(generator, variables).SerializeToString())
+    file = export.to_stablehlo(generator, variables).serialize()
+    stablehlo = jax.jit(jax.export.deserialize(file).call)
+    return {
+        "ours": lambda *given: np.asarray(ours(*given)),
+        "ONNX Runtime": lambda *given: session.run(None, dict(zip(names, given, strict=True)))[0],
+        "StableHLO": lambda *given: np.asarray(stablehlo(*given)),
+    }
+
+
+def arguments(generator: Generator, sketches: np.ndarray) -> list[np.ndarray]:
+    """Returns sketches, and guidance that says nothing."""
+    shapes = {"hints": (*sketches.shape[:3], 4), "palette": (len(sketches), 4, 4, 4)}
+    said = [
+        np.zeros(shapes[name], np.float32) for name in export.inputs(generator) if name in shapes
+    ]
+    return [sketches, *said]
+
+
+def table(title: str, found: dict[str, Function], generator: Generator, size: int) -> None:
+    """Prints medians of calls in turn."""
+    for batch in BATCHES:
+        sketches = np.random.default_rng(0).uniform(-1, 1, (batch, size, size, 3))
+        given = arguments(generator, sketches.astype(np.float32))
+        seconds: dict[str, list[float]] = {name: [] for name in found}
+        for turn in range(ROUNDS + 1):
+            for name, function in found.items():
+                begun = time.perf_counter()
+                function(*given)
+                if turn:
+                    seconds[name].append(time.perf_counter() - begun)
+        cells = [f"{statistics.median(each) * 1e3:.1f}" for each in seconds.values()]
+        print(f"| {title} | {batch} | {' | '.join(cells)} |", flush=True)
+
+
+def main() -> None:
+    """Compares and times."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workdir", type=Path, required=True)
+    flags = parser.parse_args()
+    runtime.keep_memory()
+    config, generator, _, variables = inference.load_generator(flags.workdir, "last")
+    source = input_pipeline.open_split(
+        config.dataset.name, config.image_size, "validation", config.dataset.data_dir
+    )
+    sketches = input_pipeline.read_pairs(source, range(DRAWINGS))["sketch"]
+    given = arguments(generator, (sketches / 127.5 - 1).astype(np.float32))
+    small = functions(generator, variables)
+    color = {name: function(*given) for name, function in small.items()}
+    for name in ("ONNX Runtime", "StableHLO"):
+        difference = np.abs(color[name] - color["ours"]).max()
+        print(f"{name}: {DRAWINGS} held-out drawings differ by at most {difference:.1e}")
+
+    print(f"| | batch | {' | '.join(small)} |\n| --- | ---: |" + " ---: |" * len(small))
+    table(f"the run's, {config.image_size} px", small, generator, config.image_size)
+    settings = runs.configured("configs/kaggle.py", {"generator.channels": CHANNELS})
+    large = Generator(**settings.generator)
+    picture = np.zeros((1, LARGE, LARGE, 3), np.float32)
+    initial = jax.jit(lambda: large.init(jax.random.key(0), picture, train=False))()
+    found = functions(large, jax.tree.map(np.asarray, initial))
+    table(f"configs/kaggle.py, {LARGE} px", found, large, LARGE)
+
+
+if __name__ == "__main__":
+    main()
