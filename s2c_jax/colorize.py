@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, get_args
 
 import numpy as np
 from jaxtyping import UInt8
@@ -27,7 +27,7 @@ from PIL import Image
 from s2c_jax import artwork, compositing, images, runtime
 from s2c_jax import config as config_lib
 from s2c_jax import palette as palette_lib
-from s2c_jax.colorizer import Colorizer, fit_hints
+from s2c_jax.colorizer import Backend, Colorizer, fit_hints
 from s2c_jax.errors import UserError
 from s2c_jax.inference import batch_size, step_argument
 from s2c_jax.palette import GivenPalette
@@ -383,6 +383,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0,
                         help="where the variants come from: the same ones for the same "
                         "seed")  # fmt: skip
+    parser.add_argument("--backend", choices=get_args(Backend), default="jax",
+                        help="what computes: jax, or onnxruntime, which on CPUs is faster with a "
+                        "single sketch, not with many")  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace existing outputs")
     parser.add_argument("--held_out", type=int, default=0, metavar="N",
                         help="colour the first N validation pairs of the run's data set instead, "
@@ -405,7 +408,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     failed = 0
     runtime.prepare()
     try:
-        colorizer = Colorizer(flags.workdir, flags.step)
+        colorizer = Colorizer(flags.workdir, flags.step, flags.backend)
         print(f"{flags.workdir}, step {colorizer.step}: {colorizer.image_size} px")
         if flags.held_out:
             colorize_held_out(

@@ -17,8 +17,9 @@ from typing import Any
 
 import jax
 import jax.export
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, PyTree
 
 from s2c_jax import files
 from s2c_jax.errors import UserError
@@ -47,7 +48,7 @@ def to_onnx(generator: Generator, variables: PyTree) -> Any:
         UserError: the packages that it needs are not installed.
     """
     try:
-        import jax2onnx
+        import jax2onnx  # type: ignore[import-untyped]
     except ImportError:
         raise UserError("ONNX needs the package jax2onnx: pip install 's2c_jax[export]'") from None
     names, shapes = zip(*inputs(generator).items(), strict=True)
@@ -98,10 +99,14 @@ def inputs(generator: Generator) -> dict[str, tuple[int | str, ...]]:
 
 
 def _inference(generator: Generator, variables: PyTree) -> Callable[..., Array]:
-    names = list(inputs(generator))
+    names, variables = list(inputs(generator)), jax.tree.map(jnp.asarray, variables)
 
-    def color(*given: Float[Array, "..."]) -> Array:
-        return generator.apply(variables, **dict(zip(names, given, strict=True)), train=False)
+    def color(sketch: Array, *guidance: Array) -> Array:
+        said = dict(zip(names[1:], guidance, strict=True))
+        colored = generator.apply(
+            variables, sketch, said.get("hints"), said.get("palette"), train=False
+        )
+        return jnp.asarray(colored)
 
     return color
 
@@ -194,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if flags.format == "onnx":
             data = encode_onnx(to_onnx(trained.generator, trained.variables), said)
         else:
-            data = to_stablehlo(trained.generator, trained.variables).serialize()
+            data = bytes(to_stablehlo(trained.generator, trained.variables).serialize())
         try:
             files.write_whole(flags.output, data)
         except OSError as error:

@@ -30,7 +30,7 @@ def make_generate(generator: Generator, variables: PyTree) -> Callable[..., Pict
         UserError: the packages that it needs are not installed.
     """
     model = export.to_onnx(generator, variables)
-    import onnxruntime
+    import onnxruntime  # type: ignore[import-untyped]
 
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]

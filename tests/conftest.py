@@ -31,6 +31,7 @@ from tensorboardX.proto import event_pb2
 
 from s2c_jax.config import default_config
 from s2c_jax.datasets.openmoji_sketch import openmoji_sketch
+from s2c_jax.train import train_and_evaluate
 
 NUM_DRAWINGS = 48
 
@@ -90,6 +91,30 @@ def keras_config(small_config: ConfigDict) -> ConfigDict:
     """A small run whose generator can come from Keras."""
     small_config.generator.upsampling = "transposed"
     return small_config
+
+
+@pytest.fixture(scope="session")
+def workdir(tmp_path_factory: pytest.TempPathFactory, data_dir: str) -> pathlib.Path:
+    """A run of one epoch, to colour with; tests leave it as it is."""
+    config = make_small_config(data_dir)
+    config.num_epochs = 1
+    path = tmp_path_factory.mktemp("run")
+    train_and_evaluate(config, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def guided_workdir(tmp_path_factory: pytest.TempPathFactory, data_dir: str) -> pathlib.Path:
+    """Such a run that takes hints and palettes."""
+    config = make_small_config(data_dir)
+    config.num_epochs = 1
+    config.generator.update(hints=True, palette=True)
+    # In so few steps, much: guidance is to show.
+    config.optimizer.learning_rate = 0.03
+    config.optimizer.ema_decay = 0.0
+    path = tmp_path_factory.mktemp("guided")
+    train_and_evaluate(config, path)
+    return path
 
 
 def make_small_config(data_dir: str) -> ConfigDict:

@@ -10,25 +10,15 @@ from PIL import Image
 
 from s2c_jax import checkpoint, colorize, images, palette
 from s2c_jax import config as config_lib
+from s2c_jax.colorizer import Colorizer
 from s2c_jax.errors import UserError
 from s2c_jax.inference import batch_size
 from s2c_jax.models.generator import Generator
-from s2c_jax.train import train_and_evaluate
-from tests.conftest import make_small_config
-
-
-@pytest.fixture(scope="module")
-def workdir(tmp_path_factory, data_dir):
-    config = make_small_config(data_dir)
-    config.num_epochs = 1
-    path = tmp_path_factory.mktemp("run")
-    train_and_evaluate(config, path)
-    return path
 
 
 @pytest.fixture(scope="module")
 def colorizer(workdir):
-    return colorize.Colorizer(workdir)
+    return Colorizer(workdir)
 
 
 def sketch(width=40, height=30, seed=0):
@@ -212,7 +202,7 @@ def test_a_run_that_is_not_there_is_named(workdir, tmp_path, capsys, arguments, 
 def test_a_run_without_a_checkpoint_is_named(workdir, tmp_path):
     (tmp_path / "config.json").write_bytes((workdir / "config.json").read_bytes())
     with pytest.raises(UserError, match="holds no checkpoint"):
-        colorize.Colorizer(tmp_path)
+        Colorizer(tmp_path)
 
 
 def test_reading_ahead_is_bounded_and_keeps_the_order():
@@ -232,21 +222,8 @@ def test_reading_ahead_is_bounded_and_keeps_the_order():
 
 
 @pytest.fixture(scope="module")
-def guided_workdir(tmp_path_factory, data_dir):
-    config = make_small_config(data_dir)
-    config.num_epochs = 1
-    config.generator.update(hints=True, palette=True)
-    # In so few steps, much: guidance is to show.
-    config.optimizer.learning_rate = 0.03
-    config.optimizer.ema_decay = 0.0
-    path = tmp_path_factory.mktemp("guided")
-    train_and_evaluate(config, path)
-    return path
-
-
-@pytest.fixture(scope="module")
 def guided(guided_workdir):
-    return colorize.Colorizer(guided_workdir)
+    return Colorizer(guided_workdir)
 
 
 def painted(size=(40, 30), color=(255, 0, 0, 255)):

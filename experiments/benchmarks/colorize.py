@@ -27,7 +27,8 @@ from PIL import Image, ImageDraw
 
 from configs import sketch2color
 from s2c_jax import checkpoint, runtime, train
-from s2c_jax.colorize import Colorizer, colorize_files, find_jobs
+from s2c_jax.colorize import colorize_files, find_jobs
+from s2c_jax.colorizer import Colorizer
 from s2c_jax.inference import batch_size
 
 ROUNDS = 3

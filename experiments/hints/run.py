@@ -22,7 +22,7 @@ import skimage.color
 from experiments import runs
 from s2c_jax import guidance, images, input_pipeline, metrics, palette, runtime
 from s2c_jax.augment import normalize
-from s2c_jax.colorize import Colorizer
+from s2c_jax.colorizer import Colorizer
 
 WORKDIRS = Path("runs/hints")
 CONFIGS = {"plain": "configs/openmoji.py", "hints": "configs/openmoji_hints.py"}

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from s2c_jax import compositing, images, runtime
-from s2c_jax.colorize import Colorizer
+from s2c_jax.colorizer import Colorizer
 from s2c_jax.datasets import pairs
 from s2c_jax.datasets.openmoji_sketch import openmoji_sketch
 

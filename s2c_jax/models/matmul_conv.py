@@ -21,6 +21,7 @@ import functools
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.export
@@ -55,7 +56,7 @@ def conv_transpose(x: Array, kernel: Array, stride: int, padding: int) -> Array:
     return conv_transpose_direct(x, kernel, stride, padding)
 
 
-def _is_large(batch: int, sides: Sequence[int], kernel: Array, stride: int) -> bool:
+def _is_large(batch: Any, sides: Sequence[Any], kernel: Array, stride: int) -> bool:
     # How many tiles there are is not known in a program that is exported for any size.
     if any(jax.export.is_symbolic_dim(length) for length in (batch, *sides)):
         return False

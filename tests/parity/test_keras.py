@@ -9,7 +9,7 @@ import pytest
 from keras.src.legacy.saving import legacy_h5_format
 
 from s2c_jax import checkpoint
-from s2c_jax.colorize import Colorizer
+from s2c_jax.colorizer import Colorizer
 from s2c_jax.import_keras import import_generator
 from s2c_jax.models import vgg16
 from s2c_jax.models.generator import Generator
