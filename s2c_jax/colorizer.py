@@ -30,6 +30,7 @@ class Colorizer:
         takes_hints: whether the run was trained with hints.
         takes_palette: whether the run was trained with palettes.
         step: the checkpoint's step.
+        trained_on: the data set's name.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Colorizer:
         """
         trained = load_generator(self._workdir, step)
         self.step, self.image_size = trained.step, trained.config.image_size
+        self.trained_on: str = trained.config.dataset.name
         self.takes_hints, self.takes_palette = trained.generator.hints, trained.generator.palette
         if self._backend == "onnxruntime":
             # Most have no need of it, and need not have installed it.

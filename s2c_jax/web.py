@@ -1,0 +1,410 @@
+"""A page to colour sketches on, and the same for programs.
+
+python -m s2c_jax.web --workdir runs/openmoji
+
+Whoever can reach it may draw or upload a sketch, dab colours on it, choose a palette, compare
+variants and download. It answers programs at /color: see README.
+"""
+
+import argparse
+import collections
+import io
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+import gradio as gr
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from s2c_jax import artwork, compositing, images, palette, runtime
+from s2c_jax.colorizer import Backend, Colorizer, fit_hints
+from s2c_jax.errors import UserError
+from s2c_jax.inference import step_argument
+from s2c_jax.palette import GivenPalette
+
+MAX_FILE_BYTES = 32 * 2**20
+# How many may wait for their turn; who comes then is told to try again.
+MAX_WAITING = 64
+MAX_VARIANTS = 8
+# How many open pages keep what was coloured on them, and how long they and files are kept.
+KEPT_PAGES, KEPT_SECONDS = 256, 3600
+EXAMPLES = sorted((Path(__file__).parent / "example_sketches").glob("*.png"))
+
+# What a drawing that is begun here measures, and what is shown of larger ones.
+_CANVAS, _SHOWN = (512, 512), (1024, 1024)
+# Pictures of canvases that came without the click that they belong to.
+_KEPT_CANVASES = 64
+_BRUSHES = ["#d62828", "#f77f00", "#fcbf49", "#6a994e", "#4ea8de", "#5a4fcf", "#e5989b", "#8d5524"]
+_CSS = """
+#variants .grid-wrap { min-height: 0; }
+#variants .grid-container { grid-template-columns: repeat(auto-fill, minmax(4.5rem, 1fr)); }
+"""
+_CLICK = "() => document.querySelector('#file').click()"
+
+
+class Colored(NamedTuple):
+    """What a page keeps of a coloured sketch.
+
+    Attributes:
+        sketch: the sketch in its own size, as PNG.
+        seen: it, as the network saw it.
+        variants: the network's colourings.
+    """
+
+    sketch: bytes
+    seen: UInt8[np.ndarray, "size size 3"]
+    variants: UInt8[np.ndarray, "variants size size 3"]
+
+    def layers(self, variant: int) -> compositing.Layers:
+        """Returns a variant in the sketch's own size."""
+        sketch = images.read(io.BytesIO(self.sketch), "sketch")
+        return compositing.separate(sketch, self.seen, self.variants[variant])
+
+    def shown(self) -> list[Image.Image]:
+        """Returns the variants in a size for the screen."""
+        sketch = images.read(io.BytesIO(self.sketch), "sketch")
+        sketch.thumbnail(_SHOWN)
+        return [
+            Image.fromarray(compositing.flatten(compositing.separate(sketch, self.seen, variant)))
+            for variant in self.variants
+        ]
+
+
+def color(
+    colorizer: Colorizer,
+    sketch: Image.Image,
+    hints: Image.Image | None,
+    colors: GivenPalette | None,
+    seeds: Sequence[int] | None,
+) -> Colored:
+    """Colours a sketch.
+
+    Args:
+        colorizer: what colours.
+        sketch: RGB.
+        hints: RGBA, transparent where nothing is said, of the sketch's size.
+        colors: the palette.
+        seeds: one for each variant; None is the most likely colouring alone.
+
+    Raises:
+        UserError: see `Colorizer.layers`.
+    """
+    size, count = colorizer.image_size, len(seeds) if seeds else 1
+    seen = compositing.reduce(sketch, size)
+    square = None if hints is None else fit_hints(hints, sketch.size, size, "the hints")
+    variants = colorizer.colorize_squares(
+        np.stack([seen] * count), [square] * count, [colors] * count, seeds
+    )
+    return Colored(images.encode_png(sketch), seen, variants)
+
+
+def make_page(colorizer: Colorizer, about: str, folder: Path) -> gr.Blocks:
+    """Builds the page.
+
+    Args:
+        colorizer: what colours.
+        about: what the page says of it, in Markdown.
+        folder: where files lie until they are fetched.
+    """
+
+    def of_canvases(sketch: Any, hints: Any, count: float, seed: float, *colors: str) -> Any:
+        try:
+            drawn = _sketch_of(sketch)
+            seeds = None
+            if count > 1:
+                wanted = min(int(count), MAX_VARIANTS)
+                seeds = np.random.SeedSequence(int(seed)).generate_state(wanted).tolist()
+            chosen = ",".join(filter(None, colors))
+            colored = color(colorizer, drawn, _hints_of(hints), _palette_of(chosen), seeds)
+        except UserError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        pictures = colored.shown()
+        drawn.thumbnail(_SHOWN)
+        shown = gr.Gallery(pictures, visible=len(pictures) > 1)
+        return shown, colored, 0, (drawn, pictures[0])
+
+    def choose(colored: Colored | None, event: gr.SelectData) -> Any:
+        if colored is None or event.index >= len(colored.variants):
+            return gr.skip(), gr.skip()
+        sketch = images.read(io.BytesIO(colored.sketch), "sketch")
+        sketch.thumbnail(_SHOWN)
+        return event.index, (sketch, colored.shown()[event.index])
+
+    def download(colored: Colored | None, variant: int, kind: str) -> str:
+        if colored is None:
+            raise gr.Error("there is nothing to download yet", print_exception=False)
+        return str(_written(colored.layers(variant), folder, f".{kind}"))
+
+    def of_files(
+        sketch: str | None, hints: str | None, colors: str, seed: float | None, kind: str
+    ) -> str:
+        """Colours a file.
+
+        Args:
+            sketch: a PNG, JPEG or WebP file.
+            hints: such a file of its size, transparent where nothing is said.
+            colors: up to four, such as "#fcea2b,orange"; "" is none.
+            seed: another colouring for each; None is the most likely one.
+            kind: png, or ora or psd, in layers.
+        """
+        try:
+            if sketch is None:
+                raise UserError("there is no sketch")
+            colored = color(
+                colorizer,
+                images.read(Path(sketch), "the sketch"),
+                images.read_rgba(Path(hints), "the hints") if hints else None,
+                _palette_of(colors),
+                None if seed is None else [int(seed) % 2**32],
+            )
+            return str(_written(colored.layers(0), folder, f".{kind}"))
+        except UserError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    kinds = [suffix[1:] for suffix in artwork.SUFFIXES if _is_possible(suffix)]
+    blank = Image.new("RGB", _CANVAS, images.WHITE)
+    with gr.Blocks(
+        title="s2c_jax", analytics_enabled=False, delete_cache=(KEPT_SECONDS, KEPT_SECONDS)
+    ) as page:
+        gr.Markdown(f"# Colour a sketch\n{about}")
+        colored, variant = gr.State(time_to_live=KEPT_SECONDS), gr.State(0)
+        with gr.Row():
+            with gr.Column():
+                with gr.Tab("Sketch"):
+                    sketch = _canvas(
+                        "Draw, or upload a sketch", "sketch", ["#000000"], blank, uploads=True
+                    )
+                with gr.Tab("Hints", visible=colorizer.takes_hints) as hints_tab:
+                    hints = _canvas("Dab colours where you want them", "hints", _BRUSHES, blank)
+                with gr.Tab("Palette", visible=colorizer.takes_palette):
+                    gr.Markdown("Colours to use anywhere in the picture, as many as you choose.")
+                    with gr.Row():
+                        colors = [
+                            gr.ColorPicker(
+                                label=f"colour {number}", elem_id=f"palette_{number}", min_width=60
+                            )
+                            for number in range(1, palette.COLORS + 1)
+                        ]
+                    no_palette = gr.Button("No palette", size="sm")
+                with gr.Row():
+                    count = gr.Slider(1, MAX_VARIANTS, 1, step=1, label="variants", elem_id="count")
+                    seed = gr.Number(0, label="seed", precision=0, minimum=0, min_width=80)
+                go = gr.Button("Colour", variant="primary", elem_id="go")
+                gr.Examples(
+                    [
+                        {"background": str(path), "layers": [], "composite": None}
+                        for path in EXAMPLES
+                    ],
+                    sketch,
+                    label="Examples",
+                    elem_id="examples",
+                )
+            with gr.Column():
+                slider = gr.ImageSlider(
+                    label="Sketch | coloured", elem_id="result", buttons=["fullscreen"]
+                )
+                gallery = gr.Gallery(
+                    label="Variants", show_label=False, elem_id="variants", columns=4,
+                    fit_columns=False, visible=False, allow_preview=False, object_fit="contain",
+                    buttons=[], interactive=False,
+                )  # fmt: skip
+                kind = gr.Radio(kinds, value=kinds[0], label="format", elem_id="kind")
+                get = gr.Button("Download", elem_id="download")
+                file = gr.DownloadButton(visible="hidden", elem_id="file")
+
+        go.click(
+            of_canvases, [sketch, hints, count, seed, *colors], [gallery, colored, variant, slider],
+            scroll_to_output=True, api_visibility="private",
+        )  # fmt: skip
+        gallery.select(choose, colored, [variant, slider], api_visibility="private")
+        get.click(download, [colored, variant, kind], file, api_visibility="private").success(
+            None, js=_CLICK
+        )
+        hints_tab.select(_under_hints, [sketch, hints], hints, api_visibility="private")
+        sketch.upload(lambda: None, None, hints, api_visibility="private")
+        no_palette.click(lambda: [None] * len(colors), None, colors, api_visibility="private")
+
+        # What programs call.
+        given = [
+            gr.File(label="sketch", visible=False),
+            gr.File(label="hints", visible=False),
+            gr.Textbox("", label="palette", visible=False),
+            gr.Number(None, label="seed", visible=False, precision=0),
+            gr.Radio(kinds, value="png", label="format", visible=False),
+        ]
+        gr.Button(visible=False).click(
+            of_files, given, gr.File(visible=False), api_name="color",
+            api_description="Colours a sketch.",
+        )  # fmt: skip
+    for canvas in (sketch, hints):
+        canvas.blob_storage = _Latest(_KEPT_CANVASES)
+    return page
+
+
+def _canvas(
+    label: str, name: str, brushes: list[str], value: Image.Image, *, uploads: bool = False
+) -> gr.ImageEditor:
+    return gr.ImageEditor(
+        value,
+        label=label,
+        elem_id=name,
+        type="pil",
+        format="png",
+        sources=("upload", "clipboard") if uploads else (),
+        transforms=(),
+        layers=False,
+        canvas_size=_CANVAS,
+        brush=gr.Brush(
+            default_size=8 if uploads else 24,
+            colors=list(brushes),
+            default_color=brushes[0],
+            color_mode="fixed" if uploads else "defaults",
+        ),
+        eraser=gr.Eraser(default_size=24),
+        buttons=[],
+    )
+
+
+class _Latest(collections.OrderedDict[str, Any]):
+    """The last items that were put in, so many of them: canvases of clients that went away."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self._count = count
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        super().__setitem__(key, value)
+        while len(self) > self._count:
+            self.popitem(last=False)
+
+
+def _sketch_of(canvas: Any) -> Image.Image:
+    # What was put there and not drawn on has no composite.
+    drawn = canvas and (canvas["composite"] or canvas["background"])
+    if not drawn:
+        raise UserError("there is no sketch yet: draw, upload or choose one")
+    picture = images.to_rgb(drawn)
+    if picture.width * picture.height > images.MAX_PIXELS:
+        raise UserError(f"{picture.width}x{picture.height} pixels are more than 4096x4096")
+    return picture
+
+
+def _hints_of(canvas: Any) -> Image.Image | None:
+    """Returns what was painted; None if nothing was."""
+    painted = None
+    for layer in canvas["layers"] if canvas else ():
+        layer = layer.convert("RGBA")
+        painted = layer if painted is None else Image.alpha_composite(painted, layer)
+    return painted if painted is not None and painted.getbbox() else None
+
+
+def _palette_of(text: str) -> GivenPalette | None:
+    return palette.from_colors(text) if text else None
+
+
+def _under_hints(sketch: Any, hints: Any) -> dict[str, Any]:
+    """Lays the sketch under what was painted, if that is of its size."""
+    drawn = _sketch_of(sketch)
+    layers = [layer for layer in (hints or {}).get("layers", ()) if layer.size == drawn.size]
+    return {"background": drawn, "layers": layers, "composite": None}
+
+
+def _is_possible(suffix: str) -> bool:
+    try:
+        artwork.require(suffix)
+    except UserError:
+        return False
+    return True
+
+
+def _written(layers: compositing.Layers, folder: Path, suffix: str) -> Path:
+    """Writes a file to be fetched, and forgets those that were not for long."""
+    folder.mkdir(exist_ok=True)
+    for old in folder.iterdir():
+        if time.time() - old.stat().st_mtime > KEPT_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
+    path = Path(tempfile.mkdtemp(dir=folder)) / f"coloured{suffix}"
+    artwork.write(layers, path)
+    return path
+
+
+def describe(colorizer: Colorizer, workdir: Path) -> str:
+    """Returns what the page says of a run, in Markdown."""
+    taken = [
+        name
+        for name, takes in (("hints", colorizer.takes_hints), ("palettes", colorizer.takes_palette))
+        if takes
+    ]
+    knows = f"takes {' and '.join(taken)}" if taken else "takes no hints or palettes"
+    return (
+        f"By `{workdir}`, step {colorizer.step}: trained on {colorizer.trained_on} at "
+        f"{colorizer.image_size} px, {knows}."
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Reads the flags and serves until it is interrupted.
+
+    Args:
+        arguments: the command line behind the program's name; None is the process's own.
+    """
+    parser = argparse.ArgumentParser("python -m s2c_jax.web", description=__doc__)
+    parser.add_argument("--workdir", type=Path, required=True, help="of the training run")
+    parser.add_argument("--step", type=step_argument, default="last",
+                        help="which checkpoint: its step, last (the default) or best")  # fmt: skip
+    parser.add_argument("--backend", choices=get_args(Backend), default="jax",
+                        help="what computes: jax, or onnxruntime, which on CPUs is "
+                        "faster")  # fmt: skip
+    parser.add_argument("--host", default="127.0.0.1",
+                        help="the address to listen at: this machine alone is the default, "
+                        "0.0.0.0 is everybody")  # fmt: skip
+    parser.add_argument("--port", type=int, default=7860)
+    flags = parser.parse_args(arguments)
+    runtime.prepare()
+    # Gradio decodes pictures of canvases by itself; Pillow refuses what has twice as many pixels.
+    Image.MAX_IMAGE_PIXELS = images.MAX_PIXELS // 2
+    try:
+        colorizer = Colorizer(flags.workdir, flags.step, flags.backend)
+        blank = np.full((1, colorizer.image_size, colorizer.image_size, 3), 255, np.uint8)
+        # Nobody is to wait for what is compiled.
+        colorizer.colorize_squares(blank)
+        with tempfile.TemporaryDirectory() as folder:
+            # All that is uploaded lies there as well, and goes with it.
+            os.environ["GRADIO_TEMP_DIR"] = folder
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            page = make_page(colorizer, describe(colorizer, flags.workdir), Path(folder) / "files")
+            page.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
+            try:
+                _, url, _ = page.launch(
+                    server_name=flags.host,
+                    server_port=flags.port,
+                    max_file_size=MAX_FILE_BYTES,
+                    state_session_capacity=KEPT_PAGES,
+                    prevent_thread_lock=True,
+                    show_error=True,
+                    quiet=True,
+                    share=False,
+                    run_history=False,
+                    ssr_mode=False,
+                    footer_links=["api"],
+                    css=_CSS,
+                    theme=gr.themes.Default(font=["system-ui", "sans-serif"]),
+                )
+            except OSError as error:
+                raise UserError(f"--port {flags.port}: {error}") from None
+            print(f"{url} colours by {flags.workdir}, step {colorizer.step}; Ctrl-C ends it")
+            page.block_thread()
+    except UserError as error:
+        sys.exit(f"s2c_jax: {error}")
+
+
+if __name__ == "__main__":
+    main()
