@@ -42,7 +42,9 @@ EXAMPLES = sorted((Path(__file__).parent / "example_sketches").glob("*.png"))
 _CANVAS, _SHOWN = (512, 512), (1024, 1024)
 # Pictures of canvases that came without the click that they belong to.
 _KEPT_CANVASES = 64
-_BRUSHES = ["#d62828", "#f77f00", "#fcbf49", "#6a994e", "#4ea8de", "#5a4fcf", "#e5989b", "#8d5524"]
+_PENS = gr.Brush(8, colors=["#000000"], default_color="#000000", color_mode="fixed")
+_COLORS = ["#d62828", "#f77f00", "#fcbf49", "#6a994e", "#4ea8de", "#5a4fcf", "#e5989b", "#8d5524"]
+_BRUSHES = gr.Brush(24, colors=list(_COLORS), default_color=_COLORS[0])
 _CSS = """
 #variants .grid-wrap { min-height: 0; }
 #variants .grid-container { grid-template-columns: repeat(auto-fill, minmax(4.5rem, 1fr)); }
@@ -131,6 +133,13 @@ def make_page(colorizer: Colorizer, about: str, folder: Path) -> gr.Blocks:
         shown = gr.Gallery(pictures, visible=len(pictures) > 1)
         return shown, colored, 0, (drawn, pictures[0])
 
+    def opened(file: str) -> Any:
+        try:
+            picture = images.read(Path(file), "the sketch")
+        except UserError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        return _canvas_of(picture), None
+
     def choose(colored: Colored | None, event: gr.SelectData) -> Any:
         if colored is None or event.index >= len(colored.variants):
             return gr.skip(), gr.skip()
@@ -179,11 +188,12 @@ def make_page(colorizer: Colorizer, about: str, folder: Path) -> gr.Blocks:
         with gr.Row():
             with gr.Column():
                 with gr.Tab("Sketch"):
-                    sketch = _canvas(
-                        "Draw, or upload a sketch", "sketch", ["#000000"], blank, uploads=True
+                    sketch = _canvas("Draw", "sketch", _PENS, blank)
+                    upload = gr.UploadButton(
+                        "Upload a sketch", file_types=list(images.SUFFIXES), elem_id="upload"
                     )
                 with gr.Tab("Hints", visible=colorizer.takes_hints) as hints_tab:
-                    hints = _canvas("Dab colours where you want them", "hints", _BRUSHES, blank)
+                    hints = _canvas("Dab colours", "hints", _BRUSHES, blank)
                 with gr.Tab("Palette", visible=colorizer.takes_palette):
                     gr.Markdown("Colours to use anywhere in the picture, as many as you choose.")
                     with gr.Row():
@@ -229,7 +239,7 @@ def make_page(colorizer: Colorizer, about: str, folder: Path) -> gr.Blocks:
             None, js=_CLICK
         )
         hints_tab.select(_under_hints, [sketch, hints], hints, api_visibility="private")
-        sketch.upload(lambda: None, None, hints, api_visibility="private")
+        upload.upload(opened, upload, [sketch, hints], api_visibility="private")
         no_palette.click(lambda: [None] * len(colors), None, colors, api_visibility="private")
 
         # What programs call.
@@ -249,25 +259,18 @@ def make_page(colorizer: Colorizer, about: str, folder: Path) -> gr.Blocks:
     return page
 
 
-def _canvas(
-    label: str, name: str, brushes: list[str], value: Image.Image, *, uploads: bool = False
-) -> gr.ImageEditor:
+def _canvas(label: str, name: str, brush: gr.Brush, value: Image.Image) -> gr.ImageEditor:
     return gr.ImageEditor(
         value,
         label=label,
         elem_id=name,
         type="pil",
         format="png",
-        sources=("upload", "clipboard") if uploads else (),
+        sources=(),
         transforms=(),
         layers=False,
         canvas_size=_CANVAS,
-        brush=gr.Brush(
-            default_size=8 if uploads else 24,
-            colors=list(brushes),
-            default_color=brushes[0],
-            color_mode="fixed" if uploads else "defaults",
-        ),
+        brush=brush,
         eraser=gr.Eraser(default_size=24),
         buttons=[],
     )
@@ -314,7 +317,11 @@ def _under_hints(sketch: Any, hints: Any) -> dict[str, Any]:
     """Lays the sketch under what was painted, if that is of its size."""
     drawn = _sketch_of(sketch)
     layers = [layer for layer in (hints or {}).get("layers", ()) if layer.size == drawn.size]
-    return {"background": drawn, "layers": layers, "composite": None}
+    return _canvas_of(drawn, layers)
+
+
+def _canvas_of(picture: Image.Image, layers: Sequence[Image.Image] = ()) -> dict[str, Any]:
+    return {"background": picture, "layers": list(layers), "composite": None}
 
 
 def _is_possible(suffix: str) -> bool:

@@ -1,18 +1,11 @@
 """The web page's server: programs call it, many at once, some of them badly."""
 
-import os
 import re
-import signal
-import socket
 import struct
-import subprocess
-import sys
-import threading
 import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
 import gradio_client
 import httpx
@@ -24,39 +17,15 @@ from PIL import Image, ImageDraw
 from s2c_jax import web
 from s2c_jax.colorizer import Colorizer
 from s2c_jax.palette import from_colors
+from tests.servers import serving, start
 
 CLIENTS, REQUESTS = 8, 25
 
 
-class Server(NamedTuple):
-    url: str
-    process: subprocess.Popen
-
-
-def start(workdir, *arguments):
-    environment = {**os.environ, "XLA_FLAGS": ""}
-    command = [sys.executable, "-u", "-m", "s2c_jax.web", "--workdir", str(workdir), *arguments]
-    return subprocess.Popen(
-        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def server(guided_workdir):
-    process = start(guided_workdir, "--port", str(free_port()))
-    line = process.stdout.readline()
-    assert re.match(r"http://127\.0\.0\.1:\d+/? colours by", line), line + process.stdout.read()
-    # Else it could not write on.
-    threading.Thread(target=process.stdout.read, daemon=True).start()
-    yield Server(line.split()[0], process)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 0
+    with serving(guided_workdir) as started:
+        yield started
 
 
 @pytest.fixture
@@ -148,7 +117,7 @@ def test_mistakes_are_named(client, tmp_path):
 
 def test_a_file_that_is_too_large_is_refused(server):
     file = {"files": ("large.png", bytes(web.MAX_FILE_BYTES + 1))}
-    answer = httpx.post(f"{server.url.rstrip('/')}/gradio_api/upload", files=file)
+    answer = httpx.post(f"{server.url}/gradio_api/upload", files=file)
     assert answer.status_code == 413
 
 
@@ -218,7 +187,7 @@ def test_two_hundred_requests_at_once(server, tmp_path):
 
 
 def test_the_page_says_what_model_it_runs(server, guided_workdir):
-    said = str(httpx.get(f"{server.url.rstrip('/')}/config").json())
+    said = str(httpx.get(f"{server.url}/config").json())
     assert f"{guided_workdir}" in said
     assert "trained on openmoji_sketch at 64 px, takes hints and palettes" in said
 
@@ -233,7 +202,7 @@ def test_a_run_without_hints_has_no_canvas_for_them(workdir, tmp_path):
 
 
 def test_a_port_that_is_taken_is_named(workdir, server):
-    port = server.url.rstrip("/").rpartition(":")[2]
+    port = server.url.rpartition(":")[2]
     process = start(workdir, "--port", port)
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 1

@@ -1,0 +1,47 @@
+"""These tests need Chromium, and playwright, which only `make browser` installs."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from s2c_jax.train import train_and_evaluate
+from tests.conftest import make_small_config
+
+sync_api = pytest.importorskip(
+    "playwright.sync_api", reason="make browser installs playwright and runs these"
+)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+
+# To look at.
+SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium on the PATH")
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    # As root it wants no sandbox; canvases want WebGL, which is computed without a GPU.
+    arguments = ["--no-sandbox", "--use-gl=swiftshader", "--enable-unsafe-swiftshader"]
+    with sync_api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def obedient_workdir(tmp_path_factory: pytest.TempPathFactory, data_dir: str) -> Path:
+    """A run that has learned enough for a circle to get a colour, and a hint's colour to show."""
+    config = make_small_config(data_dir)
+    config.num_epochs = 40
+    config.generator.update(hints=True, palette=True, channels=(16, 32, 64, 64), dropout_layers=0)
+    config.loss.adversarial = 0.0
+    config.optimizer.update(learning_rate=0.003, ema_decay=0.9)
+    config.validation.every_epochs = config.checkpoint.every_epochs = config.num_epochs
+    path = tmp_path_factory.mktemp("obedient")
+    train_and_evaluate(config, path)
+    return path

@@ -1,0 +1,168 @@
+"""The web page in Chromium, as a person uses it; what it looked like is in build/screenshots/."""
+
+import io
+import math
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from tests.browser.conftest import SCREENSHOTS
+from tests.servers import serving
+
+BLUE = "#4ea8de"
+
+
+@pytest.fixture(scope="module")
+def server(obedient_workdir):
+    with serving(obedient_workdir) as started:
+        yield started
+
+
+@pytest.fixture(params=[1200, 390], ids=["desk", "phone"])
+def page(browser, server, request):
+    phone = request.param < 800
+    context = browser.new_context(
+        viewport={"width": request.param, "height": 900}, is_mobile=phone, has_touch=phone
+    )
+    opened = context.new_page()
+    opened.set_default_timeout(60_000)
+    opened.goto(server.url)
+    ready(opened, "sketch")
+    yield opened
+    context.close()
+
+
+def ready(page, canvas):
+    """Waits for a canvas that takes strokes."""
+    page.wait_for_selector(f"#{canvas} canvas")
+    page.wait_for_timeout(2000)
+
+
+def stroke(page, canvas, points):
+    """Moves the pressed mouse; points are shares of the shorter side, from the middle."""
+    page.locator(f"#{canvas} canvas").first.scroll_into_view_if_needed()
+    box = page.locator(f"#{canvas} canvas").first.bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    places = [
+        [m + min(box["width"], box["height"]) * part for m, part in zip(middle, point)]
+        for point in points
+    ]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place)
+    page.mouse.up()
+    page.wait_for_timeout(500)
+
+
+def circle(page):
+    turns = np.linspace(0, 2 * math.pi, 60)
+    stroke(page, "sketch", [(0.25 * math.cos(turn), 0.25 * math.sin(turn)) for turn in turns])
+
+
+def colour(page):
+    """Clicks, and waits for the answer."""
+    before = sources(page)
+    page.click("#go")
+    page.wait_for_function(
+        "before => { const found = [...document.querySelectorAll('#result img')].map(i => i.src);"
+        " return found.length && found.join() != before }",
+        arg=",".join(before),
+    )
+    page.wait_for_timeout(1000)
+
+
+def sources(page):
+    return page.locator("#result img").evaluate_all("images => images.map(i => i.src)")
+
+
+def upload(page, file):
+    with page.expect_file_chooser() as chooser:
+        page.click("#upload")
+    chooser.value.set_files(file)
+
+
+def download(page, kind="png"):
+    page.locator("#kind").get_by_text(kind, exact=True).click()
+    with page.expect_download() as started:
+        page.click("#download")
+    assert started.value.suggested_filename == f"coloured.{kind}"
+    return started.value.path()
+
+
+def test_a_person_draws_colours_hints_and_downloads(page, request):
+    name = request.node.callspec.id
+    circle(page)
+    colour(page)
+    page.screenshot(path=SCREENSHOTS / f"{name}_coloured.png", full_page=True)
+    before = np.asarray(Image.open(download(page))).astype(int)
+    assert before.shape == (512, 512, 3)
+    dark = before.max(axis=-1) < 50
+    assert 1000 < dark.sum() < 20_000
+
+    page.get_by_role("tab", name="Hints").click()
+    ready(page, "hints")
+    stroke(page, "hints", [(-0.06, 0), (0.06, 0.01)])
+    colour(page)
+    page.screenshot(path=SCREENSHOTS / f"{name}_hinted.png", full_page=True)
+    after = np.asarray(Image.open(download(page))).astype(int)
+    middle = np.s_[236:276, 236:276]
+    assert np.abs(after - before)[middle].mean() > 20
+    np.testing.assert_array_equal(after[dark], before[dark])
+
+    with zipfile.ZipFile(download(page, "ora")) as archive:
+        flat = Image.open(io.BytesIO(archive.read("mergedimage.png"))).convert("RGB")
+    np.testing.assert_array_equal(np.asarray(flat), after)
+    assert Image.open(download(page, "psd")).size == (512, 512)
+
+
+def test_a_person_uploads_compares_variants_and_chooses(page, request, tmp_path):
+    name = request.node.callspec.id
+    sketch = Image.new("RGB", (700, 400), "white")
+    ImageDraw.Draw(sketch).ellipse((200, 50, 500, 350), outline="black", width=12)
+    sketch.save(tmp_path / "sketch.png")
+    upload(page, tmp_path / "sketch.png")
+    page.wait_for_timeout(3000)
+    page.get_by_role("tab", name="Palette").click()
+    page.locator("#count input[type=number]").fill("3")
+    page.locator("#count input[type=number]").press("Enter")
+    colour(page)
+    buttons = page.locator("#variants button")
+    buttons.nth(2).wait_for()
+    assert buttons.count() == 3
+    first = np.asarray(Image.open(download(page)))
+    before = sources(page)
+    buttons.nth(2).click()
+    page.wait_for_function(
+        "before => [...document.querySelectorAll('#result img')].map(i => i.src).join() != before",
+        arg=",".join(before),
+    )
+    page.screenshot(path=SCREENSHOTS / f"{name}_variants.png", full_page=True)
+    third = np.asarray(Image.open(download(page)))
+    assert first.shape == third.shape == (400, 700, 3)
+    assert (first != third).any()
+    # Nothing is wider than the screen.
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+
+
+def test_examples_are_there_to_click_on(page, request):
+    examples = page.locator("#examples button")
+    assert examples.count() >= 3
+    examples.nth(1).click()
+    page.wait_for_timeout(2000)
+    colour(page)
+    page.screenshot(path=SCREENSHOTS / f"{request.node.callspec.id}_example.png", full_page=True)
+    assert Image.open(download(page)).size == (512, 512)
+
+
+def test_what_is_no_picture_gets_a_message_and_the_page_goes_on(page, tmp_path):
+    page.click("#download")
+    page.get_by_text("nothing to download").wait_for()
+    (tmp_path / "bad.png").write_text("no picture")
+    upload(page, tmp_path / "bad.png")
+    page.get_by_text("not a PNG, JPEG or WebP picture").wait_for()
+    page.screenshot(path=SCREENSHOTS / "bad_upload.png", full_page=True)
+    circle(page)
+    colour(page)
