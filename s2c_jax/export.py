@@ -2,15 +2,21 @@
 
 python -m s2c_jax.export --workdir runs/openmoji --format onnx openmoji.onnx
 python -m s2c_jax.export --workdir runs/openmoji --format stablehlo openmoji.stablehlo
+python -m s2c_jax.export --workdir runs/openmoji --format html openmoji.html
 
-Both files hold the network with its parameters, for any number of sketches of any height and width
-that it can halve often enough.
+The first two files hold the network with its parameters, for any number of sketches of any height
+and width that it can halve often enough; the third is a page that colours in the browser alone.
 """
 
 import argparse
+import base64
+import gzip
 import importlib.metadata
+import json
 import logging
+import re
 import sys
+import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +35,9 @@ from s2c_jax.models.generator import Generator
 
 # Of JAX's names: what a StableHLO file runs on.
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
+_RUNTIME_URL = "https://registry.npmjs.org/onnxruntime-web/-/onnxruntime-web-1.30.0.tgz"
+_RUNTIME_SHA256 = "d2228df7e4616bc3348bf504ee888f3bec43789a273f0a63f3e68d203ce3bf71"
+_PAGE = Path(__file__).parent / "page"
 # Old enough for every ONNX Runtime since 1.14.
 _OPSET = 18
 
@@ -153,6 +162,54 @@ def encode_onnx(model: Any, said: dict[str, str]) -> bytes:
     return model.SerializeToString()
 
 
+def to_html(model: bytes, said: dict[str, str]) -> str:
+    """Returns a page that colours without a server: the network, and what runs it, are in it.
+
+    Args:
+        model: the ONNX file.
+        said: from `metadata`.
+
+    Raises:
+        UserError: ONNX Runtime Web cannot be fetched, or the package that fetches it is not
+            installed.
+    """
+    runtime, wasm = _onnx_runtime_web()
+    # A licence must not end the script that it stands in.
+    about = json.dumps(said).replace("<", "\\u003c")
+    parts = {
+        "about": about,
+        "model": _packed(model),
+        "runtime": _packed(runtime),
+        "wasm": _packed(wasm),
+        "compositing": (_PAGE / "compositing.js").read_text(),
+        "page": (_PAGE / "page.js").read_text(),
+    }
+    template = (_PAGE / "index.html").read_text()
+    return re.sub(r"{{(\w+)}}", lambda found: parts[found[1]], template)
+
+
+def _packed(data: bytes) -> str:
+    return base64.b64encode(gzip.compress(data, mtime=0)).decode()
+
+
+def _onnx_runtime_web() -> tuple[bytes, bytes]:
+    """Returns ONNX Runtime Web's program and what it compiles to, fetched once."""
+    try:
+        import pooch
+    except ImportError:
+        raise UserError("HTML needs the package pooch: pip install 's2c_jax[export]'") from None
+    pooch.get_logger().setLevel("WARNING")
+    try:
+        file = pooch.retrieve(_RUNTIME_URL, f"sha256:{_RUNTIME_SHA256}")
+    except (OSError, ValueError) as error:
+        raise UserError(f"ONNX Runtime Web cannot be fetched: {error}") from None
+    names = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
+    with tarfile.open(file) as archive:
+        found = [archive.extractfile(f"package/dist/{name}") for name in names]
+        program, compiled = (part.read() for part in found if part)
+    return program, compiled
+
+
 def licence_of(dataset: str, image_size: int) -> str:
     """Returns the licence that a data set states, or that it states none.
 
@@ -181,11 +238,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser("python -m s2c_jax.export", description=__doc__)
     parser.add_argument("output", type=Path, metavar="FILE")
     parser.add_argument("--workdir", type=Path, required=True, help="of the training run")
-    parser.add_argument("--format", choices=("onnx", "stablehlo"), required=True)
+    parser.add_argument("--format", choices=("onnx", "stablehlo", "html"), required=True)
     parser.add_argument("--step", type=step_argument, default="last",
                         help="which checkpoint: its step, last (the default) or best")  # fmt: skip
     parser.add_argument("--licence", metavar="TEXT",
-                        help="what the ONNX file says of it; without, what the data set "
+                        help="what the file says of it; without, what the data set "
                         "states")  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
     flags = parser.parse_args(arguments)
@@ -196,8 +253,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         dataset = trained.config.dataset.name
         licence = flags.licence or licence_of(dataset, trained.config.image_size)
         said = metadata(trained, licence)
-        if flags.format == "onnx":
+        if flags.format != "stablehlo":
             data = encode_onnx(to_onnx(trained.generator, trained.variables), said)
+            if flags.format == "html":
+                data = to_html(data, said).encode()
         else:
             data = bytes(to_stablehlo(trained.generator, trained.variables).serialize())
         try:

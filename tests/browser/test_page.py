@@ -1,0 +1,109 @@
+"""The exported page in Chromium, from a file, without a server: the same pictures as colorize."""
+
+import re
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from s2c_jax import export
+from s2c_jax.colorizer import Colorizer
+from tests.browser.conftest import SCREENSHOTS
+
+
+@pytest.fixture(scope="module")
+def file(obedient_workdir, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "page.html"
+    licence = "</script><b>mine</b>"
+    arguments = ["--workdir", str(obedient_workdir), "--format", "html", "--licence", licence]
+    export.main([*arguments, str(path)])
+    return path
+
+
+@pytest.fixture
+def page(browser, file):
+    opened = browser.new_page(viewport={"width": 390, "height": 844})
+    opened.set_default_timeout(60_000)
+    asked = []
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.goto(file.as_uri())
+    opened.get_by_text("Ready.").wait_for()
+    yield opened
+    assert not [url for url in asked if url.startswith("http")]
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def colorizer(obedient_workdir):
+    return Colorizer(obedient_workdir)
+
+
+def drawing(size, paper="white", ink="black", width=12):
+    sketch = Image.new("RGB", size, paper)
+    draw = ImageDraw.Draw(sketch)
+    side = min(size)
+    for share in (0.45, 0.2):
+        box = [length / 2 + sign * share * side for sign in (-1, 1) for length in size]
+        draw.ellipse(box, outline=ink, width=width)
+    return sketch
+
+
+SKETCHES = {
+    "square": drawing((512, 512)),
+    "upright": drawing((300, 700), ink="#202060"),
+    "wide, on grey": drawing((641, 233), paper="#dcdcd4"),
+    "small": drawing((40, 30), width=2),
+    "flat": drawing((300, 1), width=1),
+    "large, with fine lines": drawing((1500, 1200), width=2),
+    "blank": Image.new("RGB", (90, 70), "white"),
+    "transparent": drawing((200, 200)).convert("RGBA"),
+}
+SKETCHES["transparent"].putalpha(SKETCHES["transparent"].convert("L").point(lambda v: 255 - v))
+
+
+def choose(page, path):
+    page.set_input_files("#file", path)
+    page.wait_for_function(
+        "name => document.querySelector('#status').textContent.match(/ s of them|:/)", arg=path.name
+    )
+    return page.locator("#status").inner_text()
+
+
+@pytest.mark.parametrize("name", SKETCHES)
+def test_it_colours_as_colorize_does(page, colorizer, tmp_path, name):
+    path = tmp_path / "sketch.png"
+    SKETCHES[name].save(path)
+    said = choose(page, path)
+    width, height = SKETCHES[name].size
+    assert re.match(rf"{width}x{height} pixels in [\d.]+ s, the network [\d.]+ s of them", said)
+    with page.expect_download() as download:
+        page.click("#download")
+    assert download.value.suggested_filename == "sketch_coloured.png"
+    found = np.asarray(Image.open(download.value.path()).convert("RGB")).astype(int)
+    (expected,) = colorizer([Image.open(path)])
+    difference = np.abs(found - np.asarray(expected))
+    # Under a line and beside it, what is there is guessed in another way.
+    assert difference.mean() < 0.5
+    assert np.percentile(difference, 99) <= 4
+    dark = np.asarray(Image.open(path).convert("RGB")).max(axis=-1) < 100
+    if name != "transparent":
+        np.testing.assert_array_less(difference[dark], 3)
+    if name in ("square", "large, with fine lines"):
+        page.screenshot(path=SCREENSHOTS / f"page_{name.split(',')[0]}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_mistakes_are_named_and_the_page_goes_on(page, tmp_path):
+    bad, good = tmp_path / "bad.png", tmp_path / "good.png"
+    bad.write_text("no picture")
+    assert choose(page, bad) == "bad.png: no picture that this browser can read"
+    assert page.locator("#download").is_hidden()
+    SKETCHES["small"].save(good)
+    page.set_input_files("#file", good)
+    page.get_by_text("s of them").wait_for()
+
+
+def test_it_says_what_it_is(page):
+    assert "</script><b>mine</b>" in page.locator("footer").inner_text()
+    assert "openmoji_sketch, 64 px, step" in page.locator("footer").inner_text()
+    assert "MIT License" in page.locator("footer").inner_text()
