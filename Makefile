@@ -4,13 +4,14 @@ VENV ?= .venv
 WORKDIR ?= runs/openmoji
 BIN = $(VENV)/bin
 
-.PHONY: demo install test parity clean
+.PHONY: demo install test parity browser clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo     train on OpenMoji's drawings and colour held-out sketches (10 minutes)"
 	@echo "make test     ruff, mypy and pytest"
 	@echo "make parity   the same numbers as PyTorch and Keras, which it installs"
+	@echo "make browser  the web pages in Chromium, for which it installs playwright"
 	@echo "make install  the environment alone, in $(VENV)"
 	@echo "make clean    remove the environment and the caches"
 
@@ -40,6 +41,15 @@ $(VENV)/parity: $(VENV)/installed
 
 parity: $(VENV)/parity
 	$(BIN)/pytest tests/parity
+
+# Chromium is the system's: apt-get install chromium.
+$(VENV)/browser: $(VENV)/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
+	@touch $@
+
+browser: $(VENV)/browser
+	@command -v chromium chromium-browser google-chrome | grep -q . || { echo "make browser needs Chromium: apt-get install chromium"; exit 1; }
+	$(BIN)/pytest tests/browser
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

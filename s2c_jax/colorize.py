@@ -241,7 +241,8 @@ def colorize_files(
             # Large pictures one at a time, for their memory.
             large = sketch.width * sketch.height > _LARGE_PICTURE
             with one_at_a_time if large else contextlib.nullcontext():
-                layers = compositing.separate(sketch, square, color)
+                flat = job.output.suffix.lower() == ".png"
+                layers = compositing.separate(sketch, square, color, flat=flat)
             artwork.write(layers, job.output)
         except OSError as error:
             return UserError(f"{job.output}: cannot be written ({error.strerror or error})")

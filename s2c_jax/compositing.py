@@ -85,6 +85,8 @@ def separate(
     sketch: Image.Image,
     seen: UInt8[np.ndarray, "size size 3"],
     colored: UInt8[np.ndarray, "size size 3"],
+    *,
+    flat: bool = False,
 ) -> Layers:
     """Returns the layers of a coloured sketch.
 
@@ -92,6 +94,8 @@ def separate(
         sketch: the sketch, RGB, in its own size.
         seen: it as the network saw it, from `reduce`.
         colored: its colouring by the network.
+        flat: whether they are but to be flattened: what opaque lines hide is left as it is then, if
+            that is less work.
     """
     levels = np.asarray(sketch)
     paper, opacity, lines = _lines(levels)
@@ -103,7 +107,9 @@ def separate(
             for part in small
         ]
     free = np.clip(small[0] @ np.full(3, 1 / (3 * paper), np.float32), 0, 1)
-    color = _without_lines(small[1], free)
+    # Where a colour cannot be told, a line of the sketch is as good as opaque.
+    hidden = flat and small[1].shape == levels.shape
+    color = _without_lines(small[1], free, fill=not hidden)
     if color.shape == levels.shape:
         enlarged = np.round(color).astype(np.uint8)
     else:
@@ -140,15 +146,18 @@ def _lines(
 
 
 def _without_lines(
-    colored: UInt8[np.ndarray, "rows columns 3"], free: Float[np.ndarray, "rows columns"]
+    colored: UInt8[np.ndarray, "rows columns 3"],
+    free: Float[np.ndarray, "rows columns"],
+    *,
+    fill: bool,
 ) -> Float[np.ndarray, "rows columns 3"]:
     """Takes the lines out of the network's picture: what is no line was white, and was coloured.
 
-    Where a line leaves too little, the colour is the mean of what can be told about it.
+    Where a line leaves too little, the colour is the mean of what can be told about it, if `fill`.
     """
     known = free >= _LEAST_FREE
     color = np.minimum(colored / np.maximum(free, _LEAST_FREE)[..., None], 255).astype(np.float32)
-    if known.all() or not known.any():
+    if not fill or known.all() or not known.any():
         return color
     alpha = np.where(known, 255, 0).astype(np.uint8)[..., None]
     # Premultiplied, so that a blur is a mean of what is known.

@@ -179,3 +179,17 @@ def test_what_a_screentone_leaves_free_is_coloured():
     layers = compositing.separate(sketch, square, constant(square))
     found = layers.color[..., :3][levels[..., 0] == 255].astype(int)
     assert np.abs(found - COLOR).max() <= 12
+
+
+@pytest.mark.parametrize("size", [(64, 64), (64, 40), (150, 90)])
+def test_less_work_for_a_flat_picture_gives_the_same_one(size):
+    noise = np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), np.uint8)
+    for levels in (noise, noise[..., :1].repeat(3, axis=-1)):
+        sketch = Image.fromarray(levels)
+        square = compositing.reduce(sketch, 64)
+        colored = np.random.default_rng(1).integers(0, 256, square.shape, np.uint8)
+        flat, whole = (
+            compositing.flatten(compositing.separate(sketch, square, colored, flat=flat))
+            for flat in (True, False)
+        )
+        np.testing.assert_allclose(flat.astype(int), whole, atol=12)
