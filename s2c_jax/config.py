@@ -94,6 +94,8 @@ def default_config() -> ml_collections.ConfigDict:
     loss.pixel = 100.0
     loss.feature = 0.01
     loss.total_variation = 0.0001
+    # Of a generator that takes palettes: coloured pixels are drawn to the palette's colours.
+    loss.palette = 200.0
     # The discriminator's label of a real pair: one-sided label smoothing.
     loss.real_label = 0.9
     # Where VGG16's weights come from if loss.feature is not 0: a file of Keras or torchvision,
@@ -175,7 +177,7 @@ def validate(config: ml_collections.ConfigDict, num_devices: int) -> None:
         require(given[key] >= 1, key, "it must be at least 1")
     for key in ("seed", "max_steps", "augmentation.jitter", "generator.dropout_layers",
                 "loss.adversarial", "loss.pixel", "loss.feature",
-                "loss.total_variation"):  # fmt: skip
+                "loss.total_variation", "loss.palette"):  # fmt: skip
         require(given[key] >= 0, key, "it must not be negative")
     for key, kinds in _CHOICES.items():
         require(

@@ -9,7 +9,7 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key, UInt8
+from jaxtyping import Array, Bool, Float, Int, Key, UInt8
 
 from s2c_jax.augment import normalize
 
@@ -85,9 +85,7 @@ def marks(
     side = max(height, width)
     place_key, shift_key, turn_key, length_key, radius_key, color_key = jax.random.split(key, 6)
 
-    blank = sketch.min(axis=-1) > 0.8
-    colored = color.min(axis=-1) < 0.8
-    weights = jnp.where(blank, _PAPER_WEIGHT + colored, 0.0) + 1e-6
+    weights = jnp.where(is_blank(sketch), _PAPER_WEIGHT + is_colored(color), 0.0) + 1e-6
     upto = jnp.cumsum(weights.ravel())
     drawn = jax.random.uniform(place_key, (MAX_MARKS,)) * upto[-1]
     index = jnp.clip(jnp.searchsorted(upto, drawn), 0, height * width - 1)
@@ -126,6 +124,16 @@ def marks(
     last = jnp.where(covered, number, -1).max(axis=0)
     painted = jnp.concatenate([colors, jnp.ones((MAX_MARKS, 1))], axis=-1)[last]
     return jnp.where((last >= 0)[..., None], painted, 0.0)
+
+
+def is_blank(sketch: Float[Array, "*shape 3"]) -> Bool[Array, "*shape"]:
+    """Returns where a sketch in [-1, 1] has no line."""
+    return sketch.min(axis=-1) > 0.8
+
+
+def is_colored(color: Float[Array, "*shape 3"]) -> Bool[Array, "*shape"]:
+    """Returns where a colour picture in [-1, 1] is not white."""
+    return color.min(axis=-1) < 0.8
 
 
 def training_palettes(

@@ -9,7 +9,7 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 Pooling = Literal["mean", "none"]
 
@@ -68,6 +68,33 @@ def pixel_loss(
         truth: pictures in [-1, 1].
     """
     return jnp.mean(jnp.abs(truth - generated))
+
+
+def palette_loss(
+    generated: Float[Array, "batch height width 3"],
+    palettes: Float[Array, "batch 4 4 4"],
+    asked: Bool[Array, "batch height width"],
+) -> Float[Array, ""]:
+    """The distance of coloured pixels to the nearest colour of the palette: mean min |c - G(x)|.
+
+    The other losses leave it at a mixture of the colours that a place may have.
+
+    Args:
+        generated: pictures in [-1, 1].
+        palettes: colours in [-1, 1] and alpha, 1 for those that are given and 0 for others.
+        asked: the pixels that are asked for a colour of the palette; others, and pictures whose
+            palette gives none, count as 0.
+    """
+    colors = palettes.reshape(-1, 16, 4)
+    nearest, least = jnp.zeros_like(generated), jnp.full(asked.shape, jnp.inf)
+    # One after the other: all distances at once would be sixteen times the pictures.
+    for color in jnp.moveaxis(colors, 1, 0)[:, :, None, None]:
+        distance = jnp.abs(jax.lax.stop_gradient(generated) - color[..., :3]).mean(axis=-1)
+        nearer = (distance < least) & (color[..., 3] > 0)
+        least = jnp.where(nearer, distance, least)
+        nearest = jnp.where(nearer[..., None], color[..., :3], nearest)
+    counted = asked & jnp.isfinite(least)
+    return jnp.mean(jnp.where(counted, jnp.abs(nearest - generated).mean(axis=-1), 0.0))
 
 
 def feature_loss(

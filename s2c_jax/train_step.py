@@ -29,6 +29,7 @@ class LossWeights(NamedTuple):
         feature: of the feature-level loss; 0 leaves VGG16 out of the program.
         total_variation: of the total variation.
         real_label: one-sided label smoothing (Salimans et al. 2016, section 3.4); 1 is none.
+        palette: of the distance to the palette, of a generator that takes palettes.
     """
 
     adversarial: float
@@ -36,6 +37,7 @@ class LossWeights(NamedTuple):
     feature: float
     total_variation: float
     real_label: float
+    palette: float = 0.0
 
 
 class Augmentation(NamedTuple):
@@ -100,7 +102,7 @@ def make_train_step(
         return loss, (variables["batch_stats"], parts)
 
     def generator_loss(
-        fake: Array, judge: NetworkState, condition: Array, color: Array
+        fake: Array, judge: NetworkState, condition: Array, color: Array, palettes: Array | None
     ) -> tuple[Array, Metrics]:
         logits, _ = discriminator.apply(
             judge.variables, condition, fake, train=True, mutable=["batch_stats"]
@@ -110,6 +112,10 @@ def make_train_step(
             "pixel": losses.pixel_loss(fake, color),
             "total_variation": losses.total_variation_loss(fake),
         }
+        if palettes is not None and weights.palette:
+            # Of a sketch the condition's first channels.
+            asked = guidance.is_blank(condition[..., :3]) & guidance.is_colored(color)
+            parts["palette"] = losses.palette_loss(fake, palettes, asked)
         if weights.feature:
             assert vgg is not None, "a feature loss needs VGG16"
             parts["feature"] = losses.feature_loss(
@@ -196,7 +202,7 @@ def make_train_step(
             state.discriminator,
         )
         (loss_g, parts_g), fake_grads = jax.value_and_grad(generator_loss, has_aux=True)(
-            fake, new_discriminator, condition, color
+            fake, new_discriminator, condition, color, palettes
         )
         (grads,) = generator_gradient(fake_grads)
         new_generator, skipped_g = update(state.generator, grads, generator_stats)

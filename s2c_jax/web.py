@@ -35,7 +35,7 @@ MAX_FILE_BYTES = 32 * 2**20
 MAX_WAITING = 64
 MAX_VARIANTS = 8
 # How many open pages keep what was coloured on them, and how long they and files are kept.
-KEPT_PAGES, KEPT_SECONDS = 256, 3600
+KEPT_PAGES, KEPT_SECONDS = 128, 3600
 EXAMPLES = sorted((Path(__file__).parent / "example_sketches").glob("*.png"))
 
 # What a drawing that is begun here measures, and what is shown of larger ones.

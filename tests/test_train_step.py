@@ -361,3 +361,18 @@ def test_hints_and_palettes_are_the_same_on_any_number_of_devices():
             getattr(state, network).params[layer]["kernel"] for state in (before, states[0])
         )
         assert (old != new)[..., channels, :].any(), layer
+
+
+def test_a_palette_draws_the_colours_to_it():
+    """With that loss alone, which a generator without palettes does not have."""
+    weights = LossWeights(0.0, 0.0, 0.0, 0.0, real_label=0.9, palette=100.0)
+    batch = make_batch() | {"palette": np.full((1, BATCH, 4, 4, 3), 40, np.uint8)}
+    batch["sketch"][:] = 255
+    step, state = compiled(generator=GUIDED, weights=weights), new_state(generator=GUIDED)
+    found = []
+    for _ in range(30):
+        state, metrics = step(state, batch)
+        found.append(float(metrics["generator_loss/palette"]))
+    # Half of the pictures have none, and which ones is drawn anew in each step.
+    assert np.mean(found[-10:]) < 0.8 * np.mean(found[:10])
+    assert "generator_loss/palette" not in compiled(weights=weights)(new_state(), make_batch())[1]

@@ -92,6 +92,8 @@ async function color(file) {
   }
 }
 
+// So that the same file, drawn on, is a change.
+get("file").addEventListener("click", () => (get("file").value = ""));
 get("file").addEventListener("change", () => get("file").files[0] && color(get("file").files[0]));
 get("drop").addEventListener("dragover", (event) => event.preventDefault());
 get("drop").addEventListener("drop", (event) => {
