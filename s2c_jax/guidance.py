@@ -15,7 +15,7 @@ from s2c_jax.augment import normalize
 
 # Marks of a hinted example: one to so many, few as often as many.
 MAX_MARKS = 32
-_WITHOUT_HINTS, _WITHOUT_PALETTE, _TURNED = 0.25, 0.5, 0.5
+_WITHOUT_HINTS, _WITHOUT_PALETTE, _TURNED = 0.25, 0.5, 0.8
 # Of a mark, in shares of the picture's side: radius from and to, a stroke's greatest length, and
 # the deviation of its place from what it is about.
 _RADII, _LENGTH, _SHIFT = (0.008, 0.04), 0.25, 0.01
@@ -143,7 +143,7 @@ def training_palettes(
 
     Half of the examples have none, a quarter the picture's own by band, and a quarter one to four
     of the picture's colours without saying where, more often lively ones. People ask for colours
-    that the drawing is not known for: of those with a palette, half have the hues of palette and
+    that the drawing is not known for: of those with a palette, most have the hues of palette and
     picture turned alike.
 
     Args:

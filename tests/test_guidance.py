@@ -127,13 +127,13 @@ def test_half_have_no_palette_a_quarter_their_own_and_a_quarter_colours_anywhere
     assert 0.19 < kinds["own"] / len(found) < 0.31
 
 
-def test_half_of_those_with_a_palette_have_their_hues_turned():
+def test_four_in_five_of_those_with_a_palette_have_their_hues_turned():
     own = np.full((4, 4, 3), (200, 40, 40), np.uint8)
     found, pictures = palettes_of(own, jnp.asarray(own[:1] / 127.5 - 1, jnp.float32))
     given_one = found[..., 3].any(axis=(1, 2))
     turned = np.abs(pictures - pictures[~given_one][0]).max(axis=(1, 2, 3)) > 1e-3
     assert not turned[~given_one].any()
-    assert 0.4 < turned[given_one].mean() < 0.6
+    assert 0.7 < turned[given_one].mean() < 0.9
 
 
 @pytest.mark.parametrize("angle", [0.0, 1.0, 3.0, 5.5])
