@@ -1,5 +1,6 @@
 """Files that artists go on with: a flat picture, or layers for Krita, GIMP and Photoshop."""
 
+import gc
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -57,6 +58,9 @@ def _ora(layers: compositing.Layers) -> bytes:
         project.add_layer(picture, name)
     buffer = io.BytesIO()
     project.save(buffer, composite_image=flat.convert("RGBA"))
+    # A project and its layers hold each other, and the pictures, until garbage is collected.
+    del project
+    gc.collect()
     return buffer.getvalue()
 
 

@@ -249,6 +249,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         if flags.output.exists() and not flags.overwrite:
             raise UserError(f"{flags.output}: exists already; --overwrite replaces it")
+        if flags.output.is_dir() or not flags.output.parent.is_dir():
+            raise UserError(
+                f"{flags.output}: cannot be written (there is no such place for a file)"
+            )
         trained = load_generator(flags.workdir, flags.step)
         dataset = trained.config.dataset.name
         licence = flags.licence or licence_of(dataset, trained.config.image_size)

@@ -29,9 +29,13 @@ def make_generate(generator: Generator, variables: PyTree) -> Callable[..., Pict
     Raises:
         UserError: the packages that it needs are not installed.
     """
+    try:
+        import onnxruntime  # type: ignore[import-untyped]
+    except ImportError:
+        raise UserError(
+            "the backend onnxruntime needs that package: pip install 's2c_jax[export]'"
+        ) from None
     model = export.to_onnx(generator, variables)
-    import onnxruntime  # type: ignore[import-untyped]
-
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )

@@ -8,18 +8,19 @@ variants and download. It answers programs at /color: see README.
 
 import argparse
 import collections
-import io
+import functools
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, TypeVar, get_args
 
-import gradio as gr
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
@@ -29,6 +30,13 @@ from s2c_jax.colorizer import Backend, Colorizer, fit_hints
 from s2c_jax.errors import UserError
 from s2c_jax.inference import step_argument
 from s2c_jax.palette import GivenPalette
+
+try:
+    import gradio as gr
+except ImportError:
+    sys.exit("s2c_jax: the page needs the package gradio: pip install 's2c_jax[web]'")
+
+Result = TypeVar("Result")
 
 MAX_FILE_BYTES = 32 * 2**20
 # How many may wait for their turn; who comes then is told to try again.
@@ -46,6 +54,8 @@ _PENS = gr.Brush(8, colors=["#000000"], default_color="#000000", color_mode="fix
 _COLORS = ["#d62828", "#f77f00", "#fcbf49", "#6a994e", "#4ea8de", "#5a4fcf", "#e5989b", "#8d5524"]
 _BRUSHES = gr.Brush(24, colors=list(_COLORS), default_color=_COLORS[0])
 _CSS = """
+/* What a picker opens is larger than it. */
+[id^=palette_] { overflow: visible !important; }
 #variants .grid-wrap { min-height: 0; }
 #variants .grid-container { grid-template-columns: repeat(auto-fill, minmax(4.5rem, 1fr)); }
 """
@@ -56,28 +66,26 @@ class Colored(NamedTuple):
     """What a page keeps of a coloured sketch.
 
     Attributes:
-        sketch: the sketch in its own size, as PNG.
+        sketch: a file of the sketch in its own size.
         seen: it, as the network saw it.
         variants: the network's colourings.
     """
 
-    sketch: bytes
+    sketch: Path
     seen: UInt8[np.ndarray, "size size 3"]
     variants: UInt8[np.ndarray, "variants size size 3"]
 
     def layers(self, variant: int) -> compositing.Layers:
         """Returns a variant in the sketch's own size."""
-        sketch = images.read(io.BytesIO(self.sketch), "sketch")
+        sketch = images.read(self.sketch, "the sketch of an hour ago")
         return compositing.separate(sketch, self.seen, self.variants[variant])
 
-    def shown(self) -> list[Image.Image]:
-        """Returns the variants in a size for the screen."""
-        sketch = images.read(io.BytesIO(self.sketch), "sketch")
+    def shown(self, variant: int) -> tuple[Image.Image, Image.Image]:
+        """Returns the sketch and a variant in a size for the screen."""
+        sketch = images.read(self.sketch, "the sketch of an hour ago")
         sketch.thumbnail(_SHOWN)
-        return [
-            Image.fromarray(compositing.flatten(compositing.separate(sketch, self.seen, variant)))
-            for variant in self.variants
-        ]
+        layers = compositing.separate(sketch, self.seen, self.variants[variant], flat=True)
+        return sketch, Image.fromarray(compositing.flatten(layers))
 
 
 def color(
@@ -86,6 +94,7 @@ def color(
     hints: Image.Image | None,
     colors: GivenPalette | None,
     seeds: Sequence[int] | None,
+    folder: Path,
 ) -> Colored:
     """Colours a sketch.
 
@@ -95,6 +104,7 @@ def color(
         hints: RGBA, transparent where nothing is said, of the sketch's size.
         colors: the palette.
         seeds: one for each variant; None is the most likely colouring alone.
+        folder: where the sketch is kept.
 
     Raises:
         UserError: see `Colorizer.layers`.
@@ -105,7 +115,34 @@ def color(
     variants = colorizer.colorize_squares(
         np.stack([seen] * count), [square] * count, [colors] * count, seeds
     )
-    return Colored(images.encode_png(sketch), seen, variants)
+    file = _place(folder) / "sketch.png"
+    images.write_png(sketch, file)
+    return Colored(file, seen, variants)
+
+
+def _place(folder: Path) -> Path:
+    """Makes a folder for a file in a folder, and forgets those of long ago."""
+    folder.mkdir(exist_ok=True)
+    for old in folder.iterdir():
+        if time.time() - old.stat().st_mtime > KEPT_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(dir=folder))
+
+
+def _answering(handler: Callable[..., Result]) -> Callable[..., Result]:
+    """Makes of a mistake the message that the page, or the program that asks, gets."""
+
+    @functools.wraps(handler)
+    def answer(*given: Any) -> Result:
+        try:
+            return handler(*given)
+        except UserError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        finally:
+            # A large sketch takes a gigabyte, which glibc would keep.
+            runtime.give_back()
+
+    return answer
 
 
 def make_page(colorizer: Colorizer, about: str, folder: Path) -> gr.Blocks:
@@ -117,43 +154,38 @@ def make_page(colorizer: Colorizer, about: str, folder: Path) -> gr.Blocks:
         folder: where files lie until they are fetched.
     """
 
-    def of_canvases(sketch: Any, hints: Any, count: float, seed: float, *colors: str) -> Any:
-        try:
-            drawn = _sketch_of(sketch)
-            seeds = None
-            if count > 1:
-                wanted = min(int(count), MAX_VARIANTS)
-                seeds = np.random.SeedSequence(int(seed)).generate_state(wanted).tolist()
-            chosen = ",".join(filter(None, colors))
-            colored = color(colorizer, drawn, _hints_of(hints), _palette_of(chosen), seeds)
-        except UserError as error:
-            raise gr.Error(str(error), print_exception=False) from None
-        pictures = colored.shown()
-        drawn.thumbnail(_SHOWN)
-        shown = gr.Gallery(pictures, visible=len(pictures) > 1)
-        return shown, colored, 0, (drawn, pictures[0])
+    @_answering
+    def of_canvases(
+        sketch: Any, hints: Any, count: float, seed: float | None, *colors: str | None
+    ) -> Any:
+        drawn, painted = _sketch_of(sketch), _hints_of(hints)
+        if painted and painted.size != drawn.size:
+            raise UserError("these hints were painted on another sketch: look at Hints again")
+        seeds = None
+        if count > 1:
+            wanted = min(int(count), MAX_VARIANTS)
+            seeds = np.random.SeedSequence(int(seed or 0)).generate_state(wanted).tolist()
+        chosen = _palette_of(",".join(filter(None, colors)))
+        colored = color(colorizer, drawn, painted, chosen, seeds, folder)
+        pictures = [colored.shown(i) for i in range(len(colored.variants))]
+        several = [picture for _, picture in pictures] if len(pictures) > 1 else []
+        return gr.Gallery(several, visible=bool(several)), colored, 0, pictures[0]
 
-    def opened(file: str) -> Any:
-        try:
-            picture = images.read(Path(file), "the sketch")
-        except UserError as error:
-            raise gr.Error(str(error), print_exception=False) from None
-        return _canvas_of(picture), None
-
+    @_answering
     def choose(colored: Colored | None, event: gr.SelectData) -> Any:
         if colored is None or event.index >= len(colored.variants):
-            return gr.skip(), gr.skip()
-        sketch = images.read(io.BytesIO(colored.sketch), "sketch")
-        sketch.thumbnail(_SHOWN)
-        return event.index, (sketch, colored.shown()[event.index])
+            raise UserError("what was coloured is not kept any more: colour it again")
+        return event.index, colored.shown(event.index)
 
-    def download(colored: Colored | None, variant: int, kind: str) -> str:
+    @_answering
+    def download(colored: Colored | None, variant: int, kind: str | None) -> str:
         if colored is None:
-            raise gr.Error("there is nothing to download yet", print_exception=False)
-        return str(_written(colored.layers(variant), folder, f".{kind}"))
+            raise UserError("there is nothing to download yet")
+        return written(colored.layers(variant), kind)
 
+    @_answering
     def of_files(
-        sketch: str | None, hints: str | None, colors: str, seed: float | None, kind: str
+        sketch: str | None, hints: str | None, colors: str, seed: float | None, kind: str | None
     ) -> str:
         """Colours a file.
 
@@ -164,19 +196,39 @@ def make_page(colorizer: Colorizer, about: str, folder: Path) -> gr.Blocks:
             seed: another colouring for each; None is the most likely one.
             kind: png, or ora or psd, in layers.
         """
-        try:
-            if sketch is None:
-                raise UserError("there is no sketch")
-            colored = color(
-                colorizer,
-                images.read(Path(sketch), "the sketch"),
-                images.read_rgba(Path(hints), "the hints") if hints else None,
-                _palette_of(colors),
-                None if seed is None else [int(seed) % 2**32],
-            )
-            return str(_written(colored.layers(0), folder, f".{kind}"))
-        except UserError as error:
-            raise gr.Error(str(error), print_exception=False) from None
+        if sketch is None:
+            raise UserError("there is no sketch")
+        colored = color(
+            colorizer,
+            images.read(Path(sketch), "the sketch"),
+            images.read_rgba(Path(hints), "the hints") if hints else None,
+            _palette_of(colors),
+            None if seed is None else [int(seed) % 2**32],
+            folder,
+        )
+        return written(colored.layers(0), kind)
+
+    def written(layers: compositing.Layers, kind: str | None) -> str:
+        if kind not in kinds:
+            raise UserError(f"there is no format {kind}, but {', '.join(kinds)}")
+        path = _place(folder) / f"coloured.{kind}"
+        artwork.write(layers, path)
+        return str(path)
+
+    @_answering
+    def opened(file: str) -> Any:
+        picture = images.read(Path(file), "the sketch")
+        return _canvas_of(picture), _canvas_of(picture)
+
+    @_answering
+    def under_hints(sketch: Any, hints: Any) -> Any:
+        """Lays the sketch under what was painted, if that is of its size."""
+        drawn = _sketch_of(sketch)
+        layers = [layer for layer in (hints or {}).get("layers", ()) if layer.size == drawn.size]
+        return _canvas_of(drawn, layers)
+
+    def without_hints(sketch: Any) -> Any:
+        return under_hints(sketch, None)
 
     kinds = [suffix[1:] for suffix in artwork.SUFFIXES if _is_possible(suffix)]
     blank = Image.new("RGB", _CANVAS, images.WHITE)
@@ -199,16 +251,16 @@ def make_page(colorizer: Colorizer, about: str, folder: Path) -> gr.Blocks:
                     with gr.Row():
                         colors = [
                             gr.ColorPicker(
-                                label=f"colour {number}", elem_id=f"palette_{number}", min_width=60
+                                label=f"colour {number}", elem_id=f"palette_{number}", min_width=230
                             )
                             for number in range(1, palette.COLORS + 1)
                         ]
                     no_palette = gr.Button("No palette", size="sm")
                 with gr.Row():
                     count = gr.Slider(1, MAX_VARIANTS, 1, step=1, label="variants", elem_id="count")
-                    seed = gr.Number(0, label="seed", precision=0, minimum=0, min_width=80)
+                    seed = gr.Number(0, label="their seed", precision=0, minimum=0, min_width=80)
                 go = gr.Button("Colour", variant="primary", elem_id="go")
-                gr.Examples(
+                examples = gr.Examples(
                     [
                         {"background": str(path), "layers": [], "composite": None}
                         for path in EXAMPLES
@@ -238,8 +290,14 @@ def make_page(colorizer: Colorizer, about: str, folder: Path) -> gr.Blocks:
         get.click(download, [colored, variant, kind], file, api_visibility="private").success(
             None, js=_CLICK
         )
-        hints_tab.select(_under_hints, [sketch, hints], hints, api_visibility="private")
+        hints_tab.select(under_hints, [sketch, hints], hints, api_visibility="private")
         upload.upload(opened, upload, [sketch, hints], api_visibility="private")
+        # Hints are of the sketch that they were painted on.
+        examples.load_input_event.then(
+            without_hints, sketch, hints, api_visibility="private", show_progress="hidden"
+        )
+        sketch.clear(lambda: _canvas_of(blank), None, hints, api_visibility="private")
+        hints.clear(without_hints, sketch, hints, api_visibility="private")
         no_palette.click(lambda: [None] * len(colors), None, colors, api_visibility="private")
 
         # What programs call.
@@ -313,13 +371,6 @@ def _palette_of(text: str) -> GivenPalette | None:
     return palette.from_colors(text) if text else None
 
 
-def _under_hints(sketch: Any, hints: Any) -> dict[str, Any]:
-    """Lays the sketch under what was painted, if that is of its size."""
-    drawn = _sketch_of(sketch)
-    layers = [layer for layer in (hints or {}).get("layers", ()) if layer.size == drawn.size]
-    return _canvas_of(drawn, layers)
-
-
 def _canvas_of(picture: Image.Image, layers: Sequence[Image.Image] = ()) -> dict[str, Any]:
     return {"background": picture, "layers": list(layers), "composite": None}
 
@@ -330,17 +381,6 @@ def _is_possible(suffix: str) -> bool:
     except UserError:
         return False
     return True
-
-
-def _written(layers: compositing.Layers, folder: Path, suffix: str) -> Path:
-    """Writes a file to be fetched, and forgets those that were not for long."""
-    folder.mkdir(exist_ok=True)
-    for old in folder.iterdir():
-        if time.time() - old.stat().st_mtime > KEPT_SECONDS:
-            shutil.rmtree(old, ignore_errors=True)
-    path = Path(tempfile.mkdtemp(dir=folder)) / f"coloured{suffix}"
-    artwork.write(layers, path)
-    return path
 
 
 def describe(colorizer: Colorizer, workdir: Path) -> str:
@@ -355,6 +395,15 @@ def describe(colorizer: Colorizer, workdir: Path) -> str:
         f"By `{workdir}`, step {colorizer.step}: trained on {colorizer.trained_on} at "
         f"{colorizer.image_size} px, {knows}."
     )
+
+
+def _require_address(host: str, port: int) -> None:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        socket.create_server((host, port), family=family).close()
+    except (OSError, OverflowError, UnicodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else error
+        raise UserError(f"--host {host} --port {port}: cannot be listened at ({said})") from None
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -375,10 +424,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
                         "0.0.0.0 is everybody")  # fmt: skip
     parser.add_argument("--port", type=int, default=7860)
     flags = parser.parse_args(arguments)
-    runtime.prepare()
-    # Gradio decodes pictures of canvases by itself; Pillow refuses what has twice as many pixels.
+    # Not what else `runtime.prepare` does: a server gives memory back.
+    runtime.keep_compiled()
+    # Gradio decodes pictures of canvases by itself; Pillow refuses what has twice as many pixels,
+    # and warns before.
     Image.MAX_IMAGE_PIXELS = images.MAX_PIXELS // 2
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
     try:
+        _require_address(flags.host, flags.port)
         colorizer = Colorizer(flags.workdir, flags.step, flags.backend)
         blank = np.full((1, colorizer.image_size, colorizer.image_size, 3), 255, np.uint8)
         # Nobody is to wait for what is compiled.
@@ -389,28 +442,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
             signal.signal(signal.SIGTERM, signal.default_int_handler)
             page = make_page(colorizer, describe(colorizer, flags.workdir), Path(folder) / "files")
             page.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
-            try:
-                _, url, _ = page.launch(
-                    server_name=flags.host,
-                    server_port=flags.port,
-                    max_file_size=MAX_FILE_BYTES,
-                    state_session_capacity=KEPT_PAGES,
-                    prevent_thread_lock=True,
-                    show_error=True,
-                    quiet=True,
-                    share=False,
-                    run_history=False,
-                    ssr_mode=False,
-                    footer_links=["api"],
-                    css=_CSS,
-                    theme=gr.themes.Default(font=["system-ui", "sans-serif"]),
-                )
-            except OSError as error:
-                raise UserError(f"--port {flags.port}: {error}") from None
+            _, url, _ = page.launch(
+                server_name=flags.host,
+                server_port=flags.port,
+                max_file_size=MAX_FILE_BYTES,
+                state_session_capacity=KEPT_PAGES,
+                prevent_thread_lock=True,
+                show_error=True,
+                quiet=True,
+                share=False,
+                run_history=False,
+                ssr_mode=False,
+                footer_links=["api"],
+                css=_CSS,
+                theme=gr.themes.Default(font=["system-ui", "sans-serif"]),
+            )
             print(f"{url} colours by {flags.workdir}, step {colorizer.step}; Ctrl-C ends it")
             page.block_thread()
     except UserError as error:
         sys.exit(f"s2c_jax: {error}")
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 """The web page's server: programs call it, many at once, some of them badly."""
 
+import os
 import re
 import struct
+import subprocess
+import sys
 import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +20,7 @@ from PIL import Image, ImageDraw
 from s2c_jax import web
 from s2c_jax.colorizer import Colorizer
 from s2c_jax.palette import from_colors
-from tests.servers import serving, start
+from tests.servers import free_port, serving
 
 CLIENTS, REQUESTS = 8, 25
 
@@ -110,6 +113,7 @@ def test_mistakes_are_named(client, tmp_path):
         ({"sketch": sketch, "hints": sketch}, "hints"),
         ({"sketch": sketch, "hints": text}, "the hints: not a PNG"),
         ({"sketch": sketch, "palette": "blurple"}, "'blurple' is no colour"),
+        ({"sketch": sketch, "kind": None}, "there is no format None, but png, ora, psd"),
     ):
         with pytest.raises(gradio_client.exceptions.AppError, match=re.escape(message)):
             ask(client, **mistake)
@@ -201,18 +205,68 @@ def test_a_run_without_hints_has_no_canvas_for_them(workdir, tmp_path):
     assert tabs == {"Sketch": True, "Hints": False, "Palette": False}
 
 
+def test_memory_returns_after_large_sketches(client, server, tmp_path):
+    def resident_megabytes():
+        status = Path(f"/proc/{server.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
+    sketch = drawn(tmp_path / "sketch.png", (3500, 3500))
+    ask(client, sketch)
+    before = resident_megabytes()
+    for kind in ("png", "ora", "png"):
+        ask(client, sketch, kind=kind)
+    # One picture takes 150 MB in layers alone.
+    assert resident_megabytes() < before + 100
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--port", "99999"], "--port 99999: cannot be listened at"),
+        (["--host", "192.0.2.1"], "--host 192.0.2.1 --port 7860: cannot be listened at"),
+        (["--host", "no..where"], "--host no..where"),
+    ],
+)
+def test_an_address_that_cannot_be_is_named(workdir, arguments, message):
+    with pytest.raises(SystemExit, match=re.escape(message)) as exit_:
+        web.main(["--workdir", str(workdir), *arguments])
+    assert str(exit_.value).startswith("s2c_jax: ")
+    assert "\n" not in str(exit_.value)
+
+
 def test_a_port_that_is_taken_is_named(workdir, server):
     port = server.url.rpartition(":")[2]
-    process = start(workdir, "--port", port)
-    said, _ = process.communicate(timeout=120)
-    assert process.returncode == 1
-    assert said.splitlines()[-1].startswith(f"s2c_jax: --port {port}: ")
-    assert "Traceback" not in said
+    with pytest.raises(SystemExit, match=f"--port {port}: cannot be listened at .*in use"):
+        web.main(["--workdir", str(workdir), "--port", port])
 
 
 def test_a_run_that_is_not_there_is_named(tmp_path):
     with pytest.raises(SystemExit, match="s2c_jax: .*none"):
-        web.main(["--workdir", str(tmp_path / "none")])
+        web.main(["--workdir", str(tmp_path / "none"), "--port", str(free_port())])
+
+
+@pytest.mark.parametrize(
+    ("package", "arguments", "message"),
+    [
+        ("gradio", ["-m", "s2c_jax.web", "--workdir", "none"], "s2c_jax[web]"),
+        (
+            "onnxruntime",
+            ["-m", "s2c_jax.colorize", "--workdir", "{}", "--backend", "onnxruntime", "a.png",
+             "--output", "b.png"],
+            "s2c_jax[export]",
+        ),
+    ],
+)  # fmt: skip
+def test_a_missing_package_is_named(workdir, tmp_path, package, arguments, message):
+    (tmp_path / f"{package}.py").write_text("raise ImportError")
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    done = subprocess.run(
+        [sys.executable, *(argument.format(workdir) for argument in arguments)],
+        env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_canvases_without_their_click_are_forgotten():

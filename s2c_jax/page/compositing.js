@@ -1,8 +1,11 @@
-// s2c_jax/compositing.py once more, for browsers: the names and constants are those there, which says
-// why. Pictures are {width, height, channels, data}, data in [0, 255] row by row.
+// s2c_jax/compositing.py once more, for browsers: constants and steps are those there, which says why.
+// Pictures are {width, height, channels, data}, data in [0, 255] row by row.
 
 const DARK = 128, PAPER_PERCENTILE = 0.9, DARKEST_PAPER = 160, WHITE = 250, POWER = 4, LINE = 0.5;
 const RIM = 2, LEAST_FREE = 0.3, LARGE = 4, FINE = 0.3, BOLD = 0.5, TONE = 0.5;
+
+// What is known within so many pixels is asked for the colour under a line, if it is this share of them.
+const REACHES = [3, 12, 48, 192], ENOUGH = 20 / 255;
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
@@ -10,10 +13,16 @@ function picture(width, height, channels, data = new Float32Array(width * height
   return { width, height, channels, data };
 }
 
+// As Python does: halves to the even number.
+function round(value) {
+  const floor = Math.floor(value);
+  return value - floor === 0.5 ? floor + (floor % 2) : Math.round(value);
+}
+
 // Where a picture lies in the square: left, top, width, height.
 function fittedBox(width, height, side) {
   const longest = Math.max(width, height);
-  const [w, h] = [width, height].map((length) => Math.max(1, Math.round((length * side) / longest)));
+  const [w, h] = [width, height].map((length) => Math.max(1, round((length * side) / longest)));
   return [(side - w) >> 1, (side - h) >> 1, w, h];
 }
 
@@ -117,22 +126,27 @@ function darkLines({ width, height, data }) {
 
 // The darkest of so many pixels around.
 function bolder(sketch, size) {
-  const rows = (from) => {
-    const { width, height, channels, data } = from;
-    const to = picture(width, height, channels);
-    for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) {
-        const first = Math.max(x - (size >> 1), 0), last = Math.min(x - (size >> 1) + size, width);
-        for (let c = 0; c < channels; c++) {
-          let least = 255;
-          for (let i = first; i < last; i++) least = Math.min(least, data[(y * width + i) * channels + c]);
-          to.data[(y * width + x) * channels + c] = least;
-        }
+  return transpose(darkestOfRows(transpose(darkestOfRows(sketch, size)), size));
+}
+
+function darkestOfRows(from, size) {
+  const { width, height, channels, data } = from;
+  const to = picture(width, height, channels), line = new Float32Array((width + 2 * size) * channels);
+  for (let y = 0; y < height; y++) {
+    // Of white nothing becomes darker.
+    line.fill(255);
+    line.set(data.subarray(y * width * channels, (y + 1) * width * channels), (size >> 1) * channels);
+    let reach = 1;
+    for (; 2 * reach <= size; reach *= 2) {
+      const shift = reach * channels;
+      for (let i = 0; i + shift < line.length; i++) {
+        if (line[i + shift] < line[i]) line[i] = line[i + shift];
       }
     }
-    return to;
-  };
-  return transpose(rows(transpose(rows(sketch))));
+    const shift = (size - reach) * channels, start = y * width * channels;
+    for (let i = 0; i < width * channels; i++) to.data[start + i] = Math.min(line[i], line[i + shift]);
+  }
+  return to;
 }
 
 // The network's colours at the sketch's size, under the sketch's own lines.
@@ -181,7 +195,8 @@ function linesOf({ width, height, data }) {
   return [paper, opacity];
 }
 
-// What is no line was white, and was coloured; under lines is what is beside them.
+// What is no line was white, and was coloured; under lines is what is beside them. (Beyond the picture's
+// edges is nothing here; Pillow repeats its last pixels there.)
 function withoutLines(made, free) {
   const { width, height } = made;
   const color = new Float32Array(made.data.length), known = new Uint8Array(free.length);
@@ -193,27 +208,31 @@ function withoutLines(made, free) {
       color[3 * i + c] = Math.min(made.data[3 * i + c] / Math.max(free[i], LEAST_FREE), 255);
     }
   }
-  while (unknown.length) {
-    const found = [];
-    for (const i of unknown) {
-      const x = i % width, y = (i - x) / width, sum = [0, 0, 0];
-      let count = 0;
-      for (let v = Math.max(y - 1, 0); v <= Math.min(y + 1, height - 1); v++) {
-        for (let u = Math.max(x - 1, 0); u <= Math.min(x + 1, width - 1); u++) {
-          const j = v * width + u;
-          if (!known[j]) continue;
-          count++;
-          for (let c = 0; c < 3; c++) sum[c] += color[3 * j + c];
-        }
+  if (unknown.length === free.length) return picture(width, height, 3, color);
+  // Of the known pixels above and to the left of each place: their number and their colours' sums.
+  const sums = new Float64Array((width + 1) * (height + 1) * 4), row = 4 * (width + 1);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const i = y * width + x, to = (y + 1) * row + 4 * (x + 1);
+      for (let c = 0; c < 4; c++) {
+        const here = known[i] ? (c < 3 ? color[3 * i + c] : 1) : 0;
+        sums[to + c] = here + sums[to + c - 4] + sums[to + c - row] - sums[to + c - row - 4];
       }
-      if (count) found.push([i, sum.map((part) => part / count)]);
     }
-    if (!found.length) break;
-    for (const [i, mean] of found) {
-      color.set(mean, 3 * i);
-      known[i] = 1;
-    }
-    unknown = unknown.filter((i) => !known[i]);
+  }
+  const within = (left, top, right, bottom, c) =>
+    sums[bottom * row + 4 * right + c] - sums[bottom * row + 4 * left + c] -
+    sums[top * row + 4 * right + c] + sums[top * row + 4 * left + c];
+  for (const reach of [...REACHES, Infinity]) {
+    unknown = unknown.filter((i) => {
+      const x = i % width, y = Math.floor(i / width);
+      const left = Math.max(x - reach, 0), right = Math.min(x + reach + 1, width);
+      const top = Math.max(y - reach, 0), bottom = Math.min(y + reach + 1, height);
+      const count = within(left, top, right, bottom, 3);
+      if (!count || count / ((right - left) * (bottom - top)) < (reach < Infinity ? ENOUGH : 0)) return true;
+      for (let c = 0; c < 3; c++) color[3 * i + c] = within(left, top, right, bottom, c) / count;
+      return false;
+    });
   }
   return picture(width, height, 3, color);
 }

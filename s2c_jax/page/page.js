@@ -40,7 +40,7 @@ async function infer([ort, session], square) {
 
 async function read(file) {
   if (file.size > MAX_BYTES) throw new Error(`${file.name}: larger than 32 MB`);
-  const bitmap = await createImageBitmap(file).catch(() => {
+  const bitmap = await createImageBitmap(file, { colorSpaceConversion: "none" }).catch(() => {
     throw new Error(`${file.name}: no picture that this browser can read`);
   });
   const { width, height } = bitmap;
@@ -74,8 +74,8 @@ async function color(file) {
     say("Colouring …");
     const running = await network, sketch = await read(file);
     const begun = performance.now();
-    const seen = reduce(sketch, Number(about.image_size)), colored = await infer(running, seen);
-    const inferred = performance.now();
+    const seen = reduce(sketch, Number(about.image_size)), reduced = performance.now();
+    const colored = await infer(running, seen), inferred = performance.now();
     show(get("result"), sketch.width, sketch.height, composite(sketch, seen, colored));
     const blob = await new Promise((resolve) => get("result").toBlob(resolve));
     URL.revokeObjectURL(get("download").href);
@@ -85,7 +85,7 @@ async function color(file) {
     const seconds = (from, to) => ((to - from) / 1000).toFixed(2);
     say(
       `${sketch.width}x${sketch.height} pixels in ${seconds(begun, performance.now())} s, ` +
-        `the network ${seconds(begun, inferred)} s of them.`,
+        `the network ${seconds(reduced, inferred)} s of them.`,
     );
   } catch (error) {
     say(error.message, true);

@@ -166,3 +166,61 @@ def test_what_is_no_picture_gets_a_message_and_the_page_goes_on(page, tmp_path):
     page.screenshot(path=SCREENSHOTS / "bad_upload.png", full_page=True)
     circle(page)
     colour(page)
+
+
+def test_hints_belong_to_the_sketch_that_they_were_painted_on(page):
+    examples = page.locator("#examples button")
+    examples.nth(0).click()
+    page.wait_for_timeout(2000)
+    colour(page)
+    alone = np.asarray(Image.open(download(page)))
+    page.get_by_role("tab", name="Hints").click()
+    ready(page, "hints")
+    stroke(page, "hints", [(-0.06, 0), (0.06, 0.01)])
+    # Another sketch, chosen while its hints are in sight, and the first one again.
+    for number in (1, 0):
+        examples.nth(number).click()
+        page.wait_for_timeout(3000)
+        colour(page)
+    np.testing.assert_array_equal(np.asarray(Image.open(download(page))), alone)
+
+
+def test_hints_can_be_thrown_away_and_painted_anew(page, tmp_path):
+    drawing = Image.new("RGB", (700, 400), "white")
+    ImageDraw.Draw(drawing).ellipse((200, 50, 500, 350), outline="black", width=12)
+    drawing.save(tmp_path / "sketch.png")
+    upload(page, tmp_path / "sketch.png")
+    page.wait_for_timeout(3000)
+    page.get_by_role("tab", name="Hints").click()
+    ready(page, "hints")
+    page.locator("#hints").get_by_role("button", name="Clear").click()
+    page.wait_for_timeout(3000)
+    page.locator("#hints").get_by_role("button", name="Brush").click()
+    stroke(page, "hints", [(-0.06, 0), (0.06, 0.01)])
+    colour(page)
+    assert Image.open(download(page)).size == (700, 400)
+
+
+def test_a_palette_is_picked(page, request):
+    page.locator("#examples button").nth(0).click()
+    page.wait_for_timeout(2000)
+    colour(page)
+    before = np.asarray(Image.open(download(page)))
+    page.get_by_role("tab", name="Palette").click()
+    picker = page.locator("#palette_2")
+    picker.get_by_role("button").first.click()
+    page.wait_for_timeout(500)
+    name = f"{request.node.callspec.id}_palette.png"
+    page.screenshot(path=SCREENSHOTS / name, full_page=True)
+    # All of what it opens can be seen: the bar of hues as well, whose end is violet.
+    bar = picker.locator(".hue-slider")
+    box = bar.bounding_box()
+    assert box["x"] + box["width"] <= page.viewport_size["width"]
+    page.mouse.click(box["x"] + 0.66 * box["width"], box["y"] + box["height"] / 2)
+    area = picker.locator(".color-gradient").bounding_box()
+    page.mouse.click(area["x"] + 0.9 * area["width"], area["y"] + 0.2 * area["height"])
+    page.wait_for_timeout(500)
+    page.keyboard.press("Escape")
+    colour(page)
+    page.screenshot(path=SCREENSHOTS / name.replace("palette", "palette_used"), full_page=True)
+    assert (np.asarray(Image.open(download(page))) != before).any()
