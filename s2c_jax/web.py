@@ -54,8 +54,9 @@ _PENS = gr.Brush(8, colors=["#000000"], default_color="#000000", color_mode="fix
 _COLORS = ["#d62828", "#f77f00", "#fcbf49", "#6a994e", "#4ea8de", "#5a4fcf", "#e5989b", "#8d5524"]
 _BRUSHES = gr.Brush(24, colors=list(_COLORS), default_color=_COLORS[0])
 _CSS = """
-/* What a picker opens is larger than it. */
+/* What a picker opens is larger than it, and moves nothing when it closes. */
 [id^=palette_] { overflow: visible !important; }
+[id^=palette_] .color-picker { position: absolute; z-index: 50; background: var(--block-background-fill); }
 #variants .grid-wrap { min-height: 0; }
 #variants .grid-container { grid-template-columns: repeat(auto-fill, minmax(4.5rem, 1fr)); }
 """

@@ -37,7 +37,7 @@ def browser() -> Iterator[object]:
 def obedient_workdir(tmp_path_factory: pytest.TempPathFactory, data_dir: str) -> Path:
     """A run that has learned enough for a circle to get a colour, and a hint's colour to show."""
     config = make_small_config(data_dir)
-    config.num_epochs = 40
+    config.num_epochs = 80
     config.generator.update(hints=True, palette=True, channels=(16, 32, 64, 64), dropout_layers=0)
     config.loss.adversarial = 0.0
     config.optimizer.update(learning_rate=0.003, ema_decay=0.9)
