@@ -56,7 +56,9 @@ _BRUSHES = gr.Brush(24, colors=list(_COLORS), default_color=_COLORS[0])
 _CSS = """
 /* What a picker opens is larger than it, and moves nothing when it closes. */
 [id^=palette_] { overflow: visible !important; }
-[id^=palette_] .color-picker { position: absolute; z-index: 50; background: var(--block-background-fill); }
+[id^=palette_] .color-picker {
+  position: absolute; z-index: 50; background: var(--block-background-fill);
+}
 #variants .grid-wrap { min-height: 0; }
 #variants .grid-container { grid-template-columns: repeat(auto-fill, minmax(4.5rem, 1fr)); }
 """
