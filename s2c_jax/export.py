@@ -127,21 +127,19 @@ def metadata(trained: TrainedGenerator, licence: str) -> dict[str, str]:
         trained: the generator.
         licence: of the pictures that it was trained on.
     """
-    generator = trained.generator
+    generator, size = trained.generator, trained.config.image_size
     multiple = 2 ** len(generator.channels)
     said = {
         "sketch": "float32, batch x height x width x RGB, in [-1, 1]: level / 127.5 - 1; "
-        f"height and width are multiples of {multiple}, and it was trained at {{size}} px",
+        f"height and width are multiples of {multiple}, and it was trained at {size} px",
         "hints": "float32, like the sketch but of four channels: (level / 127.5 - 1) * alpha, and "
         "alpha in [0, 1]; zeros where nothing is said",
         "palette": "float32, batch x band x colour x RGBA, coded like hints: up to four colours "
         "for each quarter of the height, from top to bottom; zeros where nothing is said",
         "color": "float32, batch x height x width x RGB, in [-1, 1]: level = (color + 1) * 127.5",
     }
-    size = trained.config.image_size
-    described = {name: said[name].format(size=size) for name in (*inputs(generator), "color")}
     return {
-        **described,
+        **{name: said[name] for name in (*inputs(generator), "color")},
         "image_size": str(size),
         "step": str(trained.step),
         "trained_on": trained.config.dataset.name,
