@@ -142,7 +142,7 @@ def _answering(handler: Callable[..., Result]) -> Callable[..., Result]:
         except UserError as error:
             raise gr.Error(str(error), print_exception=False) from None
         finally:
-            # A large sketch takes a gigabyte, which glibc would keep.
+            # What a large sketch took, glibc would keep.
             runtime.give_back()
 
     return answer

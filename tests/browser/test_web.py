@@ -11,8 +11,6 @@ from PIL import Image, ImageDraw
 from tests.browser.conftest import SCREENSHOTS
 from tests.servers import serving
 
-BLUE = "#4ea8de"
-
 
 @pytest.fixture(scope="module")
 def server(obedient_workdir):
@@ -79,6 +77,13 @@ def sources(page):
     return page.locator("#result img").evaluate_all("images => images.map(i => i.src)")
 
 
+def wide_sketch(folder):
+    sketch = Image.new("RGB", (700, 400), "white")
+    ImageDraw.Draw(sketch).ellipse((200, 50, 500, 350), outline="black", width=12)
+    sketch.save(folder / "sketch.png")
+    return folder / "sketch.png"
+
+
 def upload(page, file):
     with page.expect_file_chooser() as chooser:
         page.click("#upload")
@@ -121,10 +126,7 @@ def test_a_person_draws_colours_hints_and_downloads(page, request):
 
 def test_a_person_uploads_compares_variants_and_chooses(page, request, tmp_path):
     name = request.node.callspec.id
-    sketch = Image.new("RGB", (700, 400), "white")
-    ImageDraw.Draw(sketch).ellipse((200, 50, 500, 350), outline="black", width=12)
-    sketch.save(tmp_path / "sketch.png")
-    upload(page, tmp_path / "sketch.png")
+    upload(page, wide_sketch(tmp_path))
     page.wait_for_timeout(3000)
     page.get_by_role("tab", name="Palette").click()
     page.locator("#count input[type=number]").fill("3")
@@ -187,10 +189,7 @@ def test_hints_belong_to_the_sketch_that_they_were_painted_on(page):
 
 
 def test_hints_can_be_thrown_away_and_painted_anew(page, tmp_path):
-    drawing = Image.new("RGB", (700, 400), "white")
-    ImageDraw.Draw(drawing).ellipse((200, 50, 500, 350), outline="black", width=12)
-    drawing.save(tmp_path / "sketch.png")
-    upload(page, tmp_path / "sketch.png")
+    upload(page, wide_sketch(tmp_path))
     page.wait_for_timeout(3000)
     page.get_by_role("tab", name="Hints").click()
     ready(page, "hints")
