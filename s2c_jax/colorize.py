@@ -386,7 +386,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                         "seed")  # fmt: skip
     parser.add_argument("--backend", choices=get_args(Backend), default="jax",
                         help="what computes: jax, or onnxruntime, which on CPUs is faster with a "
-                        "single sketch, not with many")  # fmt: skip
+                        "single sketch, not with many large ones")  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace existing outputs")
     parser.add_argument("--held_out", type=int, default=0, metavar="N",
                         help="colour the first N validation pairs of the run's data set instead, "
