@@ -63,7 +63,7 @@ def to_onnx(generator: Generator, variables: PyTree) -> Any:
     names, shapes = zip(*inputs(generator).items(), strict=True)
     # It warns of shapes that it cannot tell, which nothing needs.
     logging.getLogger("onnx_ir").setLevel(logging.ERROR)
-    with layers.native_convolutions():
+    with layers.plain_convolutions():
         return jax2onnx.to_onnx(
             _inference(generator, variables),
             shapes,

@@ -130,6 +130,9 @@ def make_train_step(
     ) -> tuple[NetworkState, Array]:
         if jax.lax.axis_size("batch") > 1:  # XLA would copy them even for one device.
             grads = jax.lax.pmean(grads, "batch")
+        # GPUs have kernels in another order of axes: they are turned back before the update, which
+        # then is one of each element alone, and in its place.
+        grads = jax.lax.optimization_barrier(grads)
         # No update starts before all gradients are there. XLA needs that too, to know that nothing
         # reads the old parameters any more, and that their memory can take the new ones.
         finite = jnp.isfinite(optax.tree.norm(grads))
@@ -195,12 +198,15 @@ def make_train_step(
             )
             return network, loss, parts, jnp.zeros(())
 
-        new_discriminator, loss_d, parts_d, skipped_d = jax.lax.cond(
-            state.step % discriminator_period == discriminator_period - 1,
-            updated,
-            left_alone,
-            state.discriminator,
-        )
+        if discriminator_period == 1:  # XLA would keep the condition, and GPUs ask the host.
+            new_discriminator, loss_d, parts_d, skipped_d = updated(state.discriminator)
+        else:
+            new_discriminator, loss_d, parts_d, skipped_d = jax.lax.cond(
+                state.step % discriminator_period == discriminator_period - 1,
+                updated,
+                left_alone,
+                state.discriminator,
+            )
         (loss_g, parts_g), fake_grads = jax.value_and_grad(generator_loss, has_aux=True)(
             fake, new_discriminator, condition, color, palettes
         )

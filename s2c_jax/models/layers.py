@@ -1,14 +1,14 @@
 """Convolutions with two lowerings, and the normalisation that the networks share.
 
-GPUs and TPUs run XLA's own convolution. On CPUs its gradients are slow, so there convolutions are
-matrix products (`matmul_conv`). `jax.lax.platform_dependent` chooses when the program is lowered;
-callers cannot tell which one ran.
+GPUs and TPUs run XLA's own convolution (`native_conv`). On CPUs its gradients are slow, so there
+convolutions are matrix products (`matmul_conv`). `jax.lax.platform_dependent` chooses when the
+program is lowered; callers cannot tell which one ran.
 """
 
 import contextlib
 import contextvars
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import flax.linen as nn
@@ -18,9 +18,7 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key
 
-from s2c_jax.models import matmul_conv
-
-_DIMENSIONS = ("NHWC", "HWIO", "NHWC")
+from s2c_jax.models import matmul_conv, native_conv
 
 Upsampling = Literal["transposed", "resize"]
 
@@ -30,28 +28,20 @@ kernel_init = nn.initializers.normal(stddev=0.02)
 EPSILON = 1e-5
 
 
-_native_only = contextvars.ContextVar("native_only", default=False)
+_plain_only = contextvars.ContextVar("plain_only", default=False)
 
 
 @contextlib.contextmanager
-def native_convolutions() -> Iterator[None]:
-    """Keeps convolutions as such, on CPUs as well, in programs that are traced within.
+def plain_convolutions() -> Iterator[None]:
+    """Makes each convolution one operation in programs that are traced within.
 
     For what is run by something else than XLA.
     """
-    token = _native_only.set(True)
+    token = _plain_only.set(True)
     try:
         yield
     finally:
-        _native_only.reset(token)
-
-
-def _by_platform(
-    x: Array, kernel: Array, cpu: Callable[..., Array], native: Callable[..., Array]
-) -> Array:
-    if _native_only.get():
-        return native(x, kernel)
-    return lax.platform_dependent(x, kernel, cpu=cpu, default=native)
+        _plain_only.reset(token)
 
 
 def conv(
@@ -72,11 +62,13 @@ def conv(
     Returns:
         Activations of side (side + 2 padding - size) / stride + 1.
     """
-    return _by_platform(
+    if _plain_only.get():
+        return native_conv.conv_plain(x, kernel, stride, padding)
+    return lax.platform_dependent(
         x,
         kernel,
         cpu=lambda x, kernel: matmul_conv.conv(x, kernel, stride, padding),
-        native=lambda x, kernel: conv_native(x, kernel, stride, padding),
+        default=lambda x, kernel: native_conv.conv(x, kernel, stride, padding),
     )
 
 
@@ -98,32 +90,26 @@ def conv_transpose(
     Returns:
         Activations of side (side - 1) stride + size - 2 padding.
     """
-    return _by_platform(
+    if _plain_only.get():
+        return native_conv.conv_transpose_plain(x, kernel, stride, padding)
+    return lax.platform_dependent(
         x,
         kernel,
         cpu=lambda x, kernel: matmul_conv.conv_transpose(x, kernel, stride, padding),
-        native=lambda x, kernel: conv_transpose_native(x, kernel, stride, padding),
+        default=lambda x, kernel: native_conv.conv_transpose(x, kernel, stride, padding),
     )
 
 
-def conv_native(x: Array, kernel: Array, stride: int, padding: int) -> Array:
-    """`conv` by XLA's convolution."""
-    return lax.conv_general_dilated(
-        x, kernel, (stride, stride), [(padding, padding)] * 2, dimension_numbers=_DIMENSIONS
-    )
-
-
-def conv_transpose_native(x: Array, kernel: Array, stride: int, padding: int) -> Array:
-    """`conv_transpose` by XLA's convolution, of the input spread out by the stride."""
-    border = kernel.shape[0] - 1 - padding
-    return lax.conv_general_dilated(
-        x,
-        kernel[::-1, ::-1],
-        (1, 1),
-        [(border, border)] * 2,
-        lhs_dilation=(stride, stride),
-        dimension_numbers=_DIMENSIONS,
-    )
+def add_bias(
+    x: Float[Array, "batch height width features"], bias: Float[Array, " features"]
+) -> Float[Array, "batch height width features"]:
+    """Adds a bias to every pixel."""
+    if x.shape[-1] >= native_conv.FEW_CHANNELS:
+        return x + bias
+    # To a whole row at once. The gradient is a sum over pixels, which of a few channels is slow:
+    # like this the pixels of a row are summed side by side.
+    width = x.shape[2]
+    return (x.reshape(*x.shape[:2], -1) + jnp.tile(bias, width)).reshape(x.shape)
 
 
 class Conv(nn.Module):
@@ -152,7 +138,7 @@ class Conv(nn.Module):
         kernel = self.param("kernel", kernel_init, shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
         x, kernel, bias = (each.astype(self.dtype) for each in (x, kernel, bias))
-        return conv(x, kernel, stride=self.stride, padding=self.padding) + bias
+        return add_bias(conv(x, kernel, stride=self.stride, padding=self.padding), bias)
 
 
 class Upsample(nn.Module):
@@ -186,7 +172,7 @@ class Upsample(nn.Module):
             )
             kernel = jnp.asarray(smeared)
         x, kernel, bias = (each.astype(self.dtype) for each in (x, kernel, bias))
-        return conv_transpose(x, kernel, stride=2, padding=1) + bias
+        return add_bias(conv_transpose(x, kernel, stride=2, padding=1), bias)
 
 
 def batch_norm(train: bool, **kwargs: Any) -> nn.BatchNorm:

@@ -30,6 +30,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from s2c_jax.models.space_to_depth import crop, depth_to_space, space_to_depth, taps_of_blocks
+
 TILE = 4
 
 # The transforms cost as much as they save in fewer tiles than this, or between fewer channels.
@@ -96,7 +98,7 @@ def conv_transpose_direct(x: Array, kernel: Array, stride: int, padding: int) ->
         )
         for a, b in itertools.product(range(taps), repeat=2)
     )
-    return _crop(_depth_to_space(jnp.asarray(summed), stride), padding)
+    return crop(depth_to_space(jnp.asarray(summed), stride), padding)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
@@ -133,7 +135,7 @@ def _gather(x: Array, kernel: Array, stride: int, padding: int) -> Array:
     """y[i] = sum over a of x[stride i + a - padding] kernel[a]."""
     size = kernel.shape[0]
     height, width = ((side + 2 * padding - size) // stride + 1 for side in x.shape[1:3])
-    taps = _taps(kernel, stride)
+    taps = taps_of_blocks(kernel, stride)
     blocks = _blocks(x, height, width, len(taps), stride, padding)
     return _filter(blocks, taps.reshape(*taps.shape[:2], -1, taps.shape[-1]), height, width)
 
@@ -141,11 +143,11 @@ def _gather(x: Array, kernel: Array, stride: int, padding: int) -> Array:
 def _scatter(x: Array, kernel: Array, stride: int, padding: int) -> Array:
     """Adds x[i] kernel[a] to y[stride i + a - padding]."""
     # Block I of y is the sum over a of x[I - a] times tap a: a filter turned around.
-    taps = _taps(kernel, stride)[::-1, ::-1].transpose(0, 1, 4, 2, 3, 5)
+    taps = taps_of_blocks(kernel, stride)[::-1, ::-1].transpose(0, 1, 4, 2, 3, 5)
     height, width = (side + len(taps) - 1 for side in x.shape[1:3])
     x = _pad(x, len(taps) - 1, [_inputs(side, len(taps)) for side in (height, width)])
     blocks = _filter(x, taps.reshape(*taps.shape[:3], -1), height, width)
-    return _crop(_depth_to_space(blocks, stride), padding)
+    return crop(depth_to_space(blocks, stride), padding)
 
 
 def _correlate(x: Array, y: Array, size: int, stride: int, padding: int) -> Array:
@@ -241,17 +243,10 @@ def _tiles(x: Array, side: int, step: int) -> list[list[Array]]:
     ]
 
 
-def _taps(kernel: Array, stride: int) -> Float[Array, "taps taps stride stride in out"]:
-    """A kernel as taps whose channels are the blocks' pixels."""
-    taps = kernel.shape[0] // stride
-    blocked = kernel.reshape(taps, stride, taps, stride, *kernel.shape[2:])
-    return blocked.transpose(0, 2, 1, 3, 4, 5)
-
-
 def _blocks(x: Array, height: int, width: int, taps: int, stride: int, padding: int) -> Array:
     """The blocks of pixels that whole tiles of height x width outputs are computed from."""
     sides = [_inputs(side, taps) * stride for side in (height, width)]
-    return _space_to_depth(_pad(x, padding, sides), stride)
+    return space_to_depth(_pad(x, padding, sides), stride)
 
 
 def _inputs(outputs: int, taps: int) -> int:
@@ -263,19 +258,3 @@ def _pad(x: Array, before: int, sides: Sequence[int]) -> Array:
     """Puts zeros before and behind both axes, to make them `sides` long."""
     after = [side - before - length for side, length in zip(sides, x.shape[1:3], strict=True)]
     return jnp.pad(x, ((0, 0), *((before, each) for each in after), (0, 0)))
-
-
-def _crop(x: Array, margin: int) -> Array:
-    return x[:, margin : x.shape[1] - margin, margin : x.shape[2] - margin]
-
-
-def _space_to_depth(x: Array, stride: int) -> Array:
-    batch, height, width, channels = x.shape
-    x = x.reshape(batch, height // stride, stride, width // stride, stride, channels)
-    return x.transpose(0, 1, 3, 2, 4, 5).reshape(batch, height // stride, width // stride, -1)
-
-
-def _depth_to_space(x: Array, stride: int) -> Array:
-    batch, height, width, _ = x.shape
-    x = x.reshape(batch, height, width, stride, stride, -1).transpose(0, 1, 3, 2, 4, 5)
-    return x.reshape(batch, height * stride, width * stride, -1)

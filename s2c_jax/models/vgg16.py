@@ -15,8 +15,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from s2c_jax.errors import UserError
-from s2c_jax.models import weights
-from s2c_jax.models.layers import conv_native
+from s2c_jax.models import native_conv, weights
 from s2c_jax.models.weights import Conv
 
 _SETTING = "loss.feature_weights"
@@ -172,7 +171,9 @@ def block_activations(
             x = nn.max_pool(x, (2, 2), (2, 2))
         # The weights are frozen, and the input's gradient of a dense convolution is a dense
         # convolution, which XLA runs well everywhere: patches would cost nine times the memory.
-        x = nn.relu(conv_native(x, jnp.asarray(kernel, dtype), 1, 1) + jnp.asarray(bias, dtype))
+        x = nn.relu(
+            native_conv.conv(x, jnp.asarray(kernel, dtype), 1, 1) + jnp.asarray(bias, dtype)
+        )
     return [*blocks, x]
 
 

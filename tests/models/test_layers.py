@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2c_jax.models import layers, matmul_conv
+from s2c_jax.models import layers, matmul_conv, native_conv
 
 
 def conv_by_definition(x, kernel, stride, padding):
@@ -41,13 +41,15 @@ KINDS = [(4, 2, 1), (2, 1, 0), (3, 1, 1)]
 WAYS = {
     "conv": [
         conv_by_definition,
-        layers.conv_native,
+        native_conv.conv_plain,
+        native_conv.conv,
         matmul_conv.conv_direct,
         matmul_conv.conv_winograd,
     ],
     "conv_transpose": [
         conv_transpose_by_definition,
-        layers.conv_transpose_native,
+        native_conv.conv_transpose_plain,
+        native_conv.conv_transpose,
         matmul_conv.conv_transpose_direct,
         matmul_conv.conv_transpose_winograd,
     ],
@@ -109,7 +111,7 @@ def test_lowerings_agree_in_values_and_gradients(
 def test_a_large_convolution_takes_less_arithmetic_and_gives_the_same(name, size, stride):
     x, kernel = (jnp.asarray(each) for each in operands(0, 1, size, size, 32, 40, 4))
     way = functools.partial(getattr(layers, name), stride=stride, padding=1)
-    native = getattr(layers, f"{name}_native")(x, kernel, stride, 1)
+    native = getattr(native_conv, name)(x, kernel, stride, 1)
     np.testing.assert_allclose(way(x, kernel), native, atol=1e-5 * np.abs(native).max())
     direct = functools.partial(getattr(matmul_conv, f"{name}_direct"), stride=stride, padding=1)
     flops = [jax.jit(each).lower(x, kernel).cost_analysis()["flops"] for each in (way, direct)]
@@ -137,7 +139,7 @@ def test_resizing_is_repeating_pixels_and_convolving():
     assert kernel.shape == (3, 3, 4, 6)
     repeated = x.repeat(2, axis=1).repeat(2, axis=2)
     # The kernel of a transposed convolution is laid on turned by half a turn.
-    expected = layers.conv_native(repeated, jnp.asarray(kernel[::-1, ::-1]), 1, 1)
+    expected = native_conv.conv_plain(repeated, jnp.asarray(kernel[::-1, ::-1]), 1, 1)
     np.testing.assert_allclose(layer.apply(variables, x), expected, atol=1e-5)
 
 
