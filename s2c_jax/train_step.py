@@ -130,9 +130,10 @@ def make_train_step(
     ) -> tuple[NetworkState, Array]:
         if jax.lax.axis_size("batch") > 1:  # XLA would copy them even for one device.
             grads = jax.lax.pmean(grads, "batch")
-        # GPUs have kernels in another order of axes: they are turned back before the update, which
-        # then is one of each element alone, and in its place.
-        grads = jax.lax.optimization_barrier(grads)
+        # On GPUs kernels' gradients come in another order of axes. Without any they are put in the
+        # parameters' order, or XLA would turn parameters and moments into theirs, and back.
+        flat = jax.lax.optimization_barrier(jax.tree.map(jnp.ravel, grads))
+        grads = jax.tree.map(lambda grad, param: grad.reshape(param.shape), flat, network.params)
         # No update starts before all gradients are there. XLA needs that too, to know that nothing
         # reads the old parameters any more, and that their memory can take the new ones.
         finite = jnp.isfinite(optax.tree.norm(grads))
