@@ -124,6 +124,8 @@ def _train(
                     rest == 0 and epoch % config.checkpoint.every_epochs == 0
                 )
                 if due or (rest == 0 and epoch % config.validation.every_epochs == 0):
+                    # Before the clock is the validation's.
+                    report.finish()
                     metrics = score(
                         functools.partial(generate, state.colorizer),
                         validation_source,

@@ -1,9 +1,11 @@
 """The loop: what it writes, and that a run stopped and started again is one run."""
 
+import itertools
 import json
 import os
 import re
 import signal
+import time
 
 import jax
 import numpy as np
@@ -11,7 +13,7 @@ import orbax.checkpoint as ocp
 import pytest
 from PIL import Image
 
-from s2c_jax import checkpoint, input_pipeline
+from s2c_jax import checkpoint, input_pipeline, report
 from s2c_jax import train as train_lib
 from s2c_jax.errors import UserError
 from s2c_jax.scoring import Scores
@@ -132,6 +134,22 @@ def test_the_last_checkpoints_are_kept_and_the_best_beside_them(
         assert checkpoint.steps(tmp_path) == [epoch * steps_per_epoch for epoch in kept]
         assert checkpoint.find(tmp_path, "best") == 2 * steps_per_epoch
         assert checkpoint.find(tmp_path, "last") == epochs * steps_per_epoch
+
+
+def test_validation_is_not_counted_as_time_of_training(small_config, tmp_path, monkeypatch):
+    hours, clock = itertools.count(1), time.perf_counter
+    passed = [0]
+
+    def slow_score(*_):
+        passed[0] = next(hours)
+        return Scores({"mae": 0.5}, [])
+
+    monkeypatch.setattr(train_lib, "score", slow_score)
+    monkeypatch.setattr(report.time, "perf_counter", lambda: clock() + 3600 * passed[0])
+    train_lib.train_and_evaluate(small_config, tmp_path)
+    pictures = small_config.batch_size * checkpoint.find(tmp_path, "last") / small_config.num_epochs
+    for _, images_per_second in scalars(tmp_path / "tensorboard")["speed/images_per_second"]:
+        assert pictures / images_per_second < 3600
 
 
 def test_validation_pairs_are_measured_every_few_epochs_and_at_the_end(small_config, tmp_path):

@@ -1,5 +1,6 @@
 """Times the training step and inference of this package. See README.md for the work."""
 
+import argparse
 import sys
 import time
 
@@ -14,9 +15,8 @@ from s2c_jax import input_pipeline, runtime, train
 from s2c_jax.train_step import pmap_train_step
 
 
-def main() -> None:
-    """Times it."""
-    options = measure.arguments(__doc__)
+def prepare(options: argparse.Namespace) -> measure.Work:
+    """Compiles the step, and makes what it takes."""
     runtime.keep_memory()  # As all commands do.
     if jax.device_count() > 1:
         sys.exit("one device is compared: hide the others, as by CUDA_VISIBLE_DEVICES=0")
@@ -48,14 +48,21 @@ def main() -> None:
 
     device = jax.devices()[0]
     on_cpu = device.platform == "cpu"
-    work = measure.Work(
+    return measure.Work(
         take_step,
         infer=lambda: colorize(state.colorizer, sketch),
         wait=jax.block_until_ready,
         device_memory=None if on_cpu else lambda: device.memory_stats()["peak_bytes_in_use"],
         compile_seconds=compile_seconds,
     )
-    measure.report(f"s2c_jax (JAX {jax.__version__})", device.device_kind, options, work)
+
+
+def main() -> None:
+    """Times it."""
+    options = measure.arguments(__doc__)
+    work = prepare(options)
+    kind = jax.devices()[0].device_kind
+    measure.report(f"s2c_jax (JAX {jax.__version__})", kind, options, work)
 
 
 if __name__ == "__main__":

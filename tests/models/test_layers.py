@@ -1,6 +1,7 @@
 """All lowerings of the convolutions against their definition, and against each other."""
 
 import functools
+import re
 
 import jax
 import jax.numpy as jnp
@@ -129,6 +130,21 @@ def test_cpu_runs_matrix_products_and_gpu_and_tpu_native_convolutions():
     for platform in ("cuda", "tpu"):
         assert "stablehlo.convolution" in program(platform)
         assert "stablehlo.dot_general" not in program(platform)
+
+
+def test_on_gpus_a_transposed_convolutions_kernel_gradient_is_a_convolutions():
+    """As the gradient of a convolution of the spread out input it took most of a step."""
+    x, kernel = jnp.ones((1, 8, 8, 20)), jnp.ones((4, 4, 20, 24))
+
+    def total(x, kernel):
+        return layers.conv_transpose(x, kernel, stride=2, padding=1).sum()
+
+    gradients = jax.jit(jax.value_and_grad(total, (0, 1)))
+    program = jax.export.export(gradients, platforms=["cuda"])(x, kernel).mlir_module()
+    windows = re.findall(r"stablehlo\.convolution.*?window = \{(.*?)\}", program)
+    # The values', the input's gradient, and the kernel's.
+    forms = [re.findall("lhs_dilate|rhs_dilate|stride", window) for window in windows]
+    assert sorted(forms) == [["lhs_dilate"], ["rhs_dilate"], ["stride"]]
 
 
 def test_resizing_is_repeating_pixels_and_convolving():

@@ -1,0 +1,92 @@
+"""Says what a GPU does in a training step.
+
+python -m experiments.benchmarks.kernels --size 512 --batch 16 --precision bfloat16
+
+traces `--steps` steps with JAX's profiler, and prints the milliseconds a step that each kind of
+kernel takes, and the kernels that take most.
+"""
+
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import jax
+
+from experiments.benchmarks import measure, peer_s2c_jax
+
+# What is in a kernel's name, the first that fits. cuDNN's three products are named after the
+# convolution; of a transposed one the values are its "dgrad", and the input's gradient its "fprop".
+KINDS = {
+    "dgrad": "convolutions, dgrad",
+    "wgrad": "convolutions, wgrad",
+    "fprop": "convolutions, fprop",
+    "cudnn": "convolutions, other kernels of cuDNN",
+    "cutlass": "convolutions, other kernels of cuDNN",
+    "cask": "convolutions, other kernels of cuDNN",
+    "nhwc": "convolutions, channels filled up",
+    "reduce": "sums, with what is fused into them: batch norm, biases, losses, the norm",
+    "transpose": "axes in another order",
+    "memcpy": "copies",
+    "memset": "zeros",
+    "fusion": "of each element alone: activations, batch norm, Adam",
+}
+TOP = 12
+
+
+def kernels(trace: Path) -> Counter[str]:
+    """Returns the nanoseconds of each kernel of a trace, by name."""
+    (file,) = trace.glob("plugins/profile/*/*.xplane.pb")
+    nanoseconds: Counter[str] = Counter()
+    for plane in jax.profiler.ProfileData.from_file(str(file)).planes:
+        if not plane.name.startswith("/device:GPU"):
+            continue
+        for line in plane.lines:
+            if line.name.startswith("Stream"):
+                for event in line.events:
+                    nanoseconds[event.name] += event.duration_ns
+    return nanoseconds
+
+
+def kind(kernel: str) -> str:
+    """Returns what a kernel is for, as far as its name says."""
+    name = kernel.lower()
+    return next((kind for part, kind in KINDS.items() if part in name), "other")
+
+
+def table(title: str, nanoseconds: Iterable[tuple[str, float]], steps: int, total: float) -> str:
+    """Returns milliseconds a step and shares as Markdown."""
+    rows = [f"| {title} | ms | share |", "| --- | ---: | ---: |"]
+    rows += [
+        f"| {name} | {1e-6 * each / steps:.2f} | {each / total:.0%} |" for name, each in nanoseconds
+    ]
+    return "\n".join(rows)
+
+
+def main() -> None:
+    """Traces."""
+    options = measure.arguments(__doc__)
+    work = peer_s2c_jax.prepare(options)
+    if work.device_memory is None:
+        sys.exit("there is no GPU")
+    for _ in range(2):
+        work.wait(work.train())
+    with tempfile.TemporaryDirectory() as folder:
+        with jax.profiler.trace(folder):
+            for _ in range(options.steps):
+                last = work.train()
+            work.wait(last)
+        found = kernels(Path(folder))
+    kinds: Counter[str] = Counter()
+    for name, nanoseconds in found.items():
+        kinds[kind(name)] += nanoseconds
+    total = kinds.total()
+    print(f"{1e-6 * total / options.steps:.2f} ms a step\n")
+    print(table("kind of kernel", kinds.most_common(), options.steps, total), end="\n\n")
+    print(table("kernel", ((name[:80], each) for name, each in found.most_common(TOP)),
+                options.steps, total))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
