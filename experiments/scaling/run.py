@@ -37,6 +37,7 @@ class Machine(NamedTuple):
     Attributes:
         name: of the chip and what connects it.
         flop_per_second: dense bfloat16.
+        compute_share: of it, that a step with 8 pictures of 512 px reaches.
         chips: that a fast network connects; beyond, `slow_bytes_per_second` holds.
         bytes_per_second: that a chip sends over the fast network, in all directions together, and
             receives as many.
@@ -46,6 +47,7 @@ class Machine(NamedTuple):
 
     name: str
     flop_per_second: float
+    compute_share: float
     chips: int
     bytes_per_second: float
     slow_bytes_per_second: float
@@ -53,10 +55,17 @@ class Machine(NamedTuple):
 
 
 H100 = Machine(
-    "H100, NVLink within 8, 400 Gbit/s InfiniBand between", 989e12, 8, 450e9, 50e9, 20e-6
+    # The share as measured: experiments/benchmarks/README.md.
+    "H100, NVLink within 8, 400 Gbit/s InfiniBand between",
+    989e12,
+    0.23,
+    8,
+    450e9,
+    50e9,
+    20e-6,
 )
-V5E = Machine("TPU v5e, 16x16 torus", 197e12, 256, 180e9, 180e9, 10e-6)
-COMPUTE_SHARE, NETWORK_SHARE = 0.4, 0.8
+V5E = Machine("TPU v5e, 16x16 torus", 197e12, 0.4, 256, 180e9, 180e9, 10e-6)
+NETWORK_SHARE = 0.8
 CHIPS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -121,7 +130,9 @@ def main() -> None:
         print("| px | a step's arithmetic, ms | " + " | ".join(map(str, CHIPS)) + " |")
         print("| ---: " * (len(CHIPS) + 2) + "|")
         for size in (256, 512):
-            compute = options.batch * flop(size)[0] / (COMPUTE_SHARE * machine.flop_per_second)
+            compute = (
+                options.batch * flop(size)[0] / (machine.compute_share * machine.flop_per_second)
+            )
             shares = [
                 compute / (compute + seconds_to_reduce(machine, chips, sent)) for chips in CHIPS
             ]
