@@ -240,10 +240,15 @@ def colorize_files(
             job.output.parent.mkdir(parents=True, exist_ok=True)
             # Large pictures one at a time, for their memory.
             large = sketch.width * sketch.height > _LARGE_PICTURE
-            with one_at_a_time if large else contextlib.nullcontext():
-                flat = job.output.suffix.lower() == ".png"
-                layers = compositing.separate(sketch, square, color, flat=flat)
-            artwork.write(layers, job.output)
+            turn = one_at_a_time if large else contextlib.nullcontext()
+            if job.output.suffix.lower() == ".png":
+                with turn:
+                    picture = Image.fromarray(compositing.flat(sketch, square, color))
+                images.write_png(picture, job.output)
+            else:
+                with turn:
+                    layers = compositing.separate(sketch, square, color)
+                artwork.write(layers, job.output)
         except OSError as error:
             return UserError(f"{job.output}: cannot be written ({error.strerror or error})")
         return job.output

@@ -4,6 +4,7 @@ The network colours at the size that it knows. Its colours are brought up within
 lines enclose, so that none crosses a line, and the lines themselves are the sketch's.
 """
 
+import functools
 import math
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -85,8 +86,6 @@ def separate(
     sketch: Image.Image,
     seen: UInt8[np.ndarray, "size size 3"],
     colored: UInt8[np.ndarray, "size size 3"],
-    *,
-    flat: bool = False,
 ) -> Layers:
     """Returns the layers of a coloured sketch.
 
@@ -94,45 +93,103 @@ def separate(
         sketch: the sketch, RGB, in its own size.
         seen: it as the network saw it, from `reduce`.
         colored: its colouring by the network.
-        flat: whether they are but to be flattened: what opaque lines hide is left as it is then, if
-            that is less work.
     """
     levels = np.asarray(sketch)
-    paper, opacity, lines = _lines(levels)
-    left, top, right, bottom = images.fitted_box(sketch.size, len(seen))
-    small = [square[top:bottom, left:right] for square in (seen, colored)]
-    if max(sketch.size) < len(seen):
-        small = [
-            np.asarray(Image.fromarray(part).resize(sketch.size, Image.Resampling.BOX))
-            for part in small
-        ]
-    free = np.clip(small[0] @ np.full(3, 1 / (3 * paper), np.float32), 0, 1)
-    # Where a colour cannot be told, a line of the sketch is as good as opaque.
-    hidden = flat and small[1].shape == levels.shape
-    color = _without_lines(small[1], free, fill=not hidden)
+    paper = _paper(levels)
+    opacity, lines = _lines(levels, paper)
+    seen, colored = _within_squares(sketch, seen, colored)
+    free = _free(seen, paper)
+    color = _fill(_without_lines(colored, free), free)
     if color.shape == levels.shape:
         enlarged = np.round(color).astype(np.uint8)
     else:
         enlarged = enlarge(color, free, opacity)
-    red, green, blue = np.moveaxis(enlarged, -1, 0)
-    white = np.minimum(np.minimum(red, green), blue) >= _WHITE
-    alpha = np.where(white, np.uint8(0), np.uint8(255))
+    alpha = np.where(_is_white(enlarged), np.uint8(0), np.uint8(255))
     return Layers(lines, np.dstack([enlarged, alpha]))
 
 
-def _lines(
-    levels: UInt8[np.ndarray, "height width 3"],
-) -> tuple[float, Float[np.ndarray, "height width"], UInt8[np.ndarray, "height width 4"]]:
-    """Returns the paper's tone, in [0, 255], how opaque lines are, in [0, 1], and the lines."""
+def flat(
+    sketch: Image.Image,
+    seen: UInt8[np.ndarray, "size size 3"],
+    colored: UInt8[np.ndarray, "size size 3"],
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Returns what the layers flatten to, sooner if that is a grey sketch in the network's size.
+
+    What opaque lines hide is left as it is then, and may show through by 12 levels of 255.
+
+    Args:
+        sketch: see `separate`.
+        seen: see `separate`.
+        colored: see `separate`.
+    """
+    levels = np.asarray(sketch)
+    inner_seen, inner_colored = _within_squares(sketch, seen, colored)
+    if not (_is_grey(levels) and np.array_equal(levels, inner_seen)):
+        return flatten(separate(sketch, seen, colored))
+    without_lines, under_lines = _tables(_paper(levels))
+    rows = levels[..., :1].astype(np.uint16) << 8
+    color = without_lines.take(rows | inner_colored)
+    color[_is_white(color)] = 255
+    return under_lines.take(rows | color)
+
+
+@functools.lru_cache(maxsize=8)
+def _tables(paper: float) -> tuple[UInt8[np.ndarray, "256 256"], UInt8[np.ndarray, "256 256"]]:
+    """Returns for each level of a grey sketch, and each that the network has there, two levels.
+
+    The first is what the network's is without lines, the second what that one is under them.
+    """
+    levels, colors = np.mgrid[:256, :256].astype(np.uint8)
+    sketch, colored = (np.dstack([each] * 3) for each in (levels, colors))
+    without_lines = np.round(_without_lines(colored, _free(sketch, paper))).astype(np.uint8)
+    _, lines = _lines(sketch, paper)
+    under_lines = flatten(Layers(lines, np.dstack([colored, np.full_like(colors, 255)])))
+    return without_lines[..., 0], under_lines[..., 0]
+
+
+def _within_squares(
+    sketch: Image.Image, *squares: UInt8[np.ndarray, "size size 3"]
+) -> list[UInt8[np.ndarray, "rows columns 3"]]:
+    """Returns the parts of the network's squares that the sketch is in, no larger than it."""
+    left, top, right, bottom = images.fitted_box(sketch.size, len(squares[0]))
+    parts = [square[top:bottom, left:right] for square in squares]
+    if max(sketch.size) >= len(squares[0]):
+        return parts
+    return [
+        np.asarray(Image.fromarray(part).resize(sketch.size, Image.Resampling.BOX))
+        for part in parts
+    ]
+
+
+def _is_grey(levels: UInt8[np.ndarray, "height width 3"]) -> bool:
     first = levels[..., 0]
-    grey = np.array_equal(first, levels[..., 1]) and np.array_equal(first, levels[..., 2])
+    return np.array_equal(first, levels[..., 1]) and np.array_equal(first, levels[..., 2])
+
+
+def _is_white(color: UInt8[np.ndarray, "height width 3"]) -> Bool[np.ndarray, "height width"]:
+    red, green, blue = np.moveaxis(color, -1, 0)
+    return np.minimum(np.minimum(red, green), blue) >= _WHITE
+
+
+def _luma(levels: UInt8[np.ndarray, "height width 3"]) -> Float[np.ndarray, "height width"]:
+    return levels @ np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def _paper(levels: UInt8[np.ndarray, "height width 3"]) -> float:
+    """Returns the paper's tone, in [0, 255]."""
+    tones = levels[..., 0] if _is_grey(levels) else _luma(levels)
+    # A stride of eleven falls in with few patterns.
+    return max(float(np.percentile(tones.ravel()[::11], _PAPER_PERCENTILE)), _DARKEST_PAPER)
+
+
+def _lines(
+    levels: UInt8[np.ndarray, "height width 3"], paper: float
+) -> tuple[Float[np.ndarray, "height width"], UInt8[np.ndarray, "height width 4"]]:
+    """Returns how opaque lines are, in [0, 1], and the lines."""
+    grey = _is_grey(levels)
     # A grey sketch has but 256 kinds of pixels.
     kinds = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, axis=-1) if grey else levels
-    luma = kinds @ np.array([0.299, 0.587, 0.114], np.float32)
-    # A stride of eleven falls in with few patterns.
-    tones = (first if grey else luma).ravel()[::11]
-    paper = max(float(np.percentile(tones, _PAPER_PERCENTILE)), _DARKEST_PAPER)
-    opacity = np.clip((paper - luma) / (paper * (1 - _DARK / 255)), 0, 1)
+    opacity = np.clip((paper - _luma(kinds)) / (paper * (1 - _DARK / 255)), 0, 1)
     lines = np.empty((*kinds.shape[:2], 4), np.uint8)
     for channel in range(3):
         # What mixes with paper to the sketch.
@@ -141,29 +198,37 @@ def _lines(
         lines[..., channel] = np.round(np.clip(ink, 0, 255))
     lines[..., 3] = np.round(opacity * 255)
     if grey:
-        return paper, opacity[0][first], lines[0][first]
-    return paper, opacity, lines
+        return opacity[0][levels[..., 0]], lines[0][levels[..., 0]]
+    return opacity, lines
+
+
+def _free(
+    seen: UInt8[np.ndarray, "rows columns 3"], paper: float
+) -> Float[np.ndarray, "rows columns"]:
+    """Returns the share of the small picture's pixels that no line covers."""
+    return np.clip(seen @ np.full(3, 1 / (3 * paper), np.float32), 0, 1)
 
 
 def _without_lines(
-    colored: UInt8[np.ndarray, "rows columns 3"],
-    free: Float[np.ndarray, "rows columns"],
-    *,
-    fill: bool,
+    colored: UInt8[np.ndarray, "rows columns 3"], free: Float[np.ndarray, "rows columns"]
 ) -> Float[np.ndarray, "rows columns 3"]:
-    """Takes the lines out of the network's picture: what is no line was white, and was coloured.
+    """Takes the lines out of the network's picture: what is no line was white, and was coloured."""
+    color = colored / np.maximum(free, _LEAST_FREE)[..., None]
+    return np.minimum(color, 255).astype(np.float32)
 
-    Where a line leaves too little, the colour is the mean of what can be told about it, if `fill`.
-    """
+
+def _fill(
+    color: Float[np.ndarray, "rows columns 3"], free: Float[np.ndarray, "rows columns"]
+) -> Float[np.ndarray, "rows columns 3"]:
+    """Gives what lines leave too little of the mean colour of what can be told about it."""
     known = free >= _LEAST_FREE
-    color = np.minimum(colored / np.maximum(free, _LEAST_FREE)[..., None], 255).astype(np.float32)
-    if not fill or known.all() or not known.any():
+    if known.all() or not known.any():
         return color
     alpha = np.where(known, 255, 0).astype(np.uint8)[..., None]
     # Premultiplied, so that a blur is a mean of what is known.
     picture = Image.fromarray(np.concatenate([color.astype(np.uint8), alpha], axis=-1))
     picture = picture.convert("RGBa")
-    unknown = ~known
+    color, unknown = color.copy(), ~known
     for radius in _REACHES:
         found = np.asarray(picture.filter(ImageFilter.BoxBlur(radius)).convert("RGBA"))[unknown]
         reached = found[:, 3] >= _ENOUGH

@@ -87,8 +87,8 @@ class Colored(NamedTuple):
         """Returns the sketch and a variant in a size for the screen."""
         sketch = images.read(self.sketch, "the sketch of an hour ago")
         sketch.thumbnail(_SHOWN)
-        layers = compositing.separate(sketch, self.seen, self.variants[variant], flat=True)
-        return sketch, Image.fromarray(compositing.flatten(layers))
+        colored = compositing.flat(sketch, self.seen, self.variants[variant])
+        return sketch, Image.fromarray(colored)
 
 
 def color(
