@@ -127,7 +127,7 @@ def main() -> None:
     print(f"a step sends {sent.megabytes:.1f} MB in {sent.operations} all-reduces")
     for machine in (H100, V5E):
         print(f"\n{machine.name}\n")
-        print("| px | a step's arithmetic, ms | " + " | ".join(map(str, CHIPS)) + " |")
+        print("| px | a step alone, ms | " + " | ".join(map(str, CHIPS)) + " |")
         print("| ---: " * (len(CHIPS) + 2) + "|")
         for size in (256, 512):
             compute = (
