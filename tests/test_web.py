@@ -274,3 +274,19 @@ def test_canvases_without_their_click_are_forgotten():
     for name in "abc":
         kept[name] = name
     assert list(kept) == ["b", "c"]
+
+
+def test_more_than_may_wait_are_refused_and_the_others_answered(server, client, tmp_path):
+    sketch = drawn(tmp_path / "large.png", (800, 800))
+    with httpx.Client(base_url=f"{server.url}/gradio_api", timeout=60) as http:
+        (path,) = http.post("/upload", files={"files": sketch.read_bytes()}).json()
+        data = [{"path": path, "meta": {"_type": "gradio.FileData"}}, None, "", None, "png"]
+        answers = [http.post("/call/color", json={"data": data}) for _ in range(web.MAX_WAITING + 9)]
+        refused = [answer for answer in answers if answer.status_code != 200]
+        assert {answer.status_code for answer in refused} == {503}
+        assert "full" in refused[0].json()["detail"]
+        for answer in answers:
+            if answer.status_code == 200:
+                told = http.get(f"/call/color/{answer.json()['event_id']}").text
+                assert "event: complete" in told
+    assert ask(client, sketch).exists()
