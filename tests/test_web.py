@@ -281,12 +281,14 @@ def test_more_than_may_wait_are_refused_and_the_others_answered(server, client, 
     with httpx.Client(base_url=f"{server.url}/gradio_api", timeout=60) as http:
         (path,) = http.post("/upload", files={"files": sketch.read_bytes()}).json()
         data = [{"path": path, "meta": {"_type": "gradio.FileData"}}, None, "", None, "png"]
-        answers = [http.post("/call/color", json={"data": data}) for _ in range(web.MAX_WAITING + 9)]
+        answers = [
+            http.post("/call/color", json={"data": data}) for _ in range(web.MAX_WAITING + 9)
+        ]
         refused = [answer for answer in answers if answer.status_code != 200]
         assert {answer.status_code for answer in refused} == {503}
         assert "full" in refused[0].json()["detail"]
-        for answer in answers:
-            if answer.status_code == 200:
-                told = http.get(f"/call/color/{answer.json()['event_id']}").text
-                assert "event: complete" in told
+        accepted = [answer.json()["event_id"] for answer in answers if answer.status_code == 200]
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            told = list(pool.map(lambda event: http.get(f"/call/color/{event}").text, accepted))
+        assert all("event: complete" in each for each in told)
     assert ask(client, sketch).exists()
