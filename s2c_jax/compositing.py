@@ -127,7 +127,7 @@ def flat(
     if not (_is_grey(levels) and np.array_equal(levels, inner_seen)):
         return flatten(separate(sketch, seen, colored))
     without_lines, under_lines = _tables(_paper(levels))
-    rows = levels[..., :1].astype(np.uint16) << 8
+    rows = np.left_shift(levels, 8, dtype=np.uint16)
     color = without_lines.take(rows | inner_colored)
     color[_is_white(color)] = 255
     return under_lines.take(rows | color)
