@@ -130,8 +130,8 @@ def make_train_step(
     ) -> tuple[NetworkState, Array]:
         if jax.lax.axis_size("batch") > 1:  # XLA would copy them even for one device.
             grads = jax.lax.pmean(grads, "batch")
-        # On GPUs kernels' gradients come in another order of axes. Without any they are put in the
-        # parameters' order, or XLA would turn parameters and moments into theirs, and back.
+        # On GPUs gradients of kernels come in another order of axes, in which XLA would compute the
+        # update, turning parameters and moments into it, and back. Flat ones have no such order.
         flat = jax.lax.optimization_barrier(jax.tree.map(jnp.ravel, grads))
         grads = jax.tree.map(lambda grad, param: grad.reshape(param.shape), flat, network.params)
         # No update starts before all gradients are there. XLA needs that too, to know that nothing

@@ -32,9 +32,9 @@ from s2c_jax.colorizer import Colorizer
 from s2c_jax.inference import batch_size
 
 ROUNDS = 3
-# An untrained network paints noise, and PNG takes 2.8 ms for that. With so much of it it takes 1.8 ms
-# for 25 kB, as for the example sketches at 256 px, coloured by the demo's network (1.5 to 1.8 ms,
-# 23 to 37 kB).
+# An untrained network paints noise, and PNG takes 2.8 ms for that. With so much of it it takes 1.8
+# ms for 25 kB, as for the example sketches at 256 px, coloured by the demo's network (1.5 to 1.8
+# ms, 23 to 37 kB).
 NOISE = 0.2
 
 

@@ -2,7 +2,8 @@
 
 Matrix units want the channels in multiples of eight. Where there are fewer, a strided convolution
 is one of blocks of `stride x stride` pixels (space to depth), whose channels are more, and a
-transposed one gives such blocks; the rest is filled up with zeros.
+transposed one gives such blocks; the rest is filled up with zeros. What that brings on a GPU:
+experiments/benchmarks/README.md.
 """
 
 import functools
