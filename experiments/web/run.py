@@ -97,6 +97,9 @@ def main() -> None:
         ThreadPoolExecutor(CLIENTS) as pool,
     ):
         print(f"before: {resident_megabytes(process):.0f} MB")
+        # All that a client asks for, once: programs are compiled, packages imported.
+        work(url, Path(folder), 0)
+        print(f"after one client: {resident_megabytes(process):.0f} MB")
         for _ in range(ROUNDS):
             begun = time.perf_counter()
             counts = pool.map(lambda number: work(url, Path(folder), number), range(CLIENTS))
