@@ -104,12 +104,12 @@ def add_bias(
     x: Float[Array, "batch height width features"], bias: Float[Array, " features"]
 ) -> Float[Array, "batch height width features"]:
     """Adds a bias to every pixel."""
-    if x.shape[-1] >= native_conv.FEW_CHANNELS:
+    if _plain_only.get() or x.shape[-1] >= native_conv.FEW_CHANNELS:
         return x + bias
     # To a whole row at once. The gradient is a sum over pixels, which of a few channels is slow:
     # like this the pixels of a row are summed side by side.
-    width = x.shape[2]
-    return (x.reshape(*x.shape[:2], -1) + jnp.tile(bias, width)).reshape(x.shape)
+    row = jnp.tile(bias, x.shape[2])
+    return (x.reshape(*x.shape[:2], -1) + row).reshape(x.shape)
 
 
 class Conv(nn.Module):
