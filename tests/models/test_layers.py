@@ -147,6 +147,18 @@ def test_on_gpus_a_transposed_convolutions_kernel_gradient_is_a_convolutions():
     assert sorted(forms) == [["lhs_dilate"], ["rhs_dilate"], ["stride"]]
 
 
+@pytest.mark.parametrize("features", [3, 20])
+def test_a_bias_is_added_to_every_pixel(features):
+    rng = np.random.default_rng(0)
+    x, dy = (jnp.asarray(rng.normal(size=(2, 3, 5, features)), jnp.float32) for _ in range(2))
+    bias = jnp.asarray(rng.normal(size=features), jnp.float32)
+    y, gradient = jax.vjp(layers.add_bias, x, bias)
+    np.testing.assert_allclose(y, np.asarray(x) + np.asarray(bias), rtol=1e-6)
+    dx, dbias = gradient(dy)
+    np.testing.assert_array_equal(dx, dy)
+    np.testing.assert_allclose(dbias, np.asarray(dy).sum(axis=(0, 1, 2)), rtol=1e-5, atol=1e-5)
+
+
 def test_resizing_is_repeating_pixels_and_convolving():
     x = jnp.asarray(operands(0, 2, 3, 5, 4, 6, 3)[0])
     layer = layers.Upsample(6, "resize")
