@@ -113,9 +113,7 @@ def flat(
     seen: UInt8[np.ndarray, "size size 3"],
     colored: UInt8[np.ndarray, "size size 3"],
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Returns what the layers flatten to, sooner if that is a grey sketch in the network's size.
-
-    What opaque lines hide is left as it is then, and may show through by 12 levels of 255.
+    """Returns what the layers flatten to, sooner if it is a grey sketch in the network's size.
 
     Args:
         sketch: see `separate`.
@@ -133,18 +131,22 @@ def flat(
     return under_lines.take(rows | color)
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=256)
 def _tables(paper: float) -> tuple[UInt8[np.ndarray, "256 256"], UInt8[np.ndarray, "256 256"]]:
-    """Returns for each level of a grey sketch, and each that the network has there, two levels.
+    """Returns two tables by the level of a grey sketch.
 
-    The first is what the network's is without lines, the second what that one is under them.
+    The first gives for the network's level the one without lines, the second for that one what it
+    is under them.
     """
     levels, colors = np.mgrid[:256, :256].astype(np.uint8)
     sketch, colored = (np.dstack([each] * 3) for each in (levels, colors))
     without_lines = np.round(_without_lines(colored, _free(sketch, paper))).astype(np.uint8)
     _, lines = _lines(sketch, paper)
     under_lines = flatten(Layers(lines, np.dstack([colored, np.full_like(colors, 255)])))
-    return without_lines[..., 0], under_lines[..., 0]
+    tables = [np.ascontiguousarray(each[..., 0]) for each in (without_lines, under_lines)]
+    for table in tables:
+        table.setflags(write=False)
+    return tables[0], tables[1]
 
 
 def _within_squares(
@@ -171,15 +173,16 @@ def _is_white(color: UInt8[np.ndarray, "height width 3"]) -> Bool[np.ndarray, "h
     return np.minimum(np.minimum(red, green), blue) >= _WHITE
 
 
-def _luma(levels: UInt8[np.ndarray, "height width 3"]) -> Float[np.ndarray, "height width"]:
+def _luma(levels: UInt8[np.ndarray, "*shape 3"]) -> Float[np.ndarray, "*shape"]:
     return levels @ np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def _paper(levels: UInt8[np.ndarray, "height width 3"]) -> float:
     """Returns the paper's tone, in [0, 255]."""
-    tones = levels[..., 0] if _is_grey(levels) else _luma(levels)
     # A stride of eleven falls in with few patterns.
-    return max(float(np.percentile(tones.ravel()[::11], _PAPER_PERCENTILE)), _DARKEST_PAPER)
+    some = levels.reshape(-1, 3)[::11]
+    tones = some[:, 0] if _is_grey(levels) else _luma(some)
+    return max(float(np.percentile(tones, _PAPER_PERCENTILE)), _DARKEST_PAPER)
 
 
 def _lines(

@@ -190,7 +190,13 @@ def test_less_work_for_a_flat_picture_gives_the_same_one(size):
         colored = np.random.default_rng(1).integers(0, 256, square.shape, np.uint8)
         flat = compositing.flat(sketch, square, colored)
         whole = compositing.flatten(compositing.separate(sketch, square, colored))
-        np.testing.assert_allclose(flat.astype(int), whole, atol=12)
-        # The rest is the same to the last level.
-        free = levels.min(axis=-1) >= 100
-        np.testing.assert_array_equal(flat[free], whole[free])
+        np.testing.assert_array_equal(flat, whole)
+
+
+def test_a_grey_sketch_of_the_networks_size_is_flattened_without_layers(monkeypatch):
+    sketch = boxes(64, 2)
+    square = compositing.reduce(sketch, 64)
+    colored = network(square)
+    expected = compositing.flatten(compositing.separate(sketch, square, colored))
+    monkeypatch.delattr(compositing, "separate")
+    np.testing.assert_array_equal(compositing.flat(sketch, square, colored), expected)

@@ -282,7 +282,7 @@ def test_more_than_may_wait_are_refused_and_the_others_answered(server, client, 
         (path,) = http.post("/upload", files={"files": sketch.read_bytes()}).json()
         data = [{"path": path, "meta": {"_type": "gradio.FileData"}}, None, "", None, "png"]
         answers = [
-            http.post("/call/color", json={"data": data}) for _ in range(web.MAX_WAITING + 9)
+            http.post("/call/color", json={"data": data}) for _ in range(web.MAX_WAITING + 40)
         ]
         refused = [answer for answer in answers if answer.status_code != 200]
         assert {answer.status_code for answer in refused} == {503}

@@ -52,7 +52,7 @@ def kernels(trace: Path) -> Counter[str]:
 def kind(kernel: str) -> str:
     """Returns what a kernel is for, as far as its name says."""
     name = kernel.lower()
-    return next((kind for part, kind in KINDS.items() if part in name), "other")
+    return next((purpose for part, purpose in KINDS.items() if part in name), "other")
 
 
 def table(title: str, nanoseconds: Iterable[tuple[str, float]], steps: int, total: float) -> str:
@@ -67,9 +67,9 @@ def table(title: str, nanoseconds: Iterable[tuple[str, float]], steps: int, tota
 def main() -> None:
     """Traces."""
     options = measure.arguments(__doc__)
-    work = peer_s2c_jax.prepare(options)
-    if work.device_memory is None:
+    if jax.default_backend() != "gpu":
         sys.exit("there is no GPU")
+    work = peer_s2c_jax.prepare(options)
     for _ in range(2):
         work.wait(work.train())
     with tempfile.TemporaryDirectory() as folder:
@@ -82,7 +82,7 @@ def main() -> None:
     for name, nanoseconds in found.items():
         kinds[kind(name)] += nanoseconds
     total = kinds.total()
-    print(f"{1e-6 * total / options.steps:.2f} ms a step\n")
+    print(f"{1e-6 * total / options.steps:.2f} ms of kernels a step\n")
     print(table("kind of kernel", kinds.most_common(), options.steps, total), end="\n\n")
     print(table("kernel", ((name[:80], each) for name, each in found.most_common(TOP)),
                 options.steps, total))  # fmt: skip

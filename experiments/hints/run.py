@@ -30,7 +30,7 @@ COUNTS = (0, 1, 4, 16)
 # Each drawing is asked to have the palettes of this many others.
 ASKED = 3
 VARIANTS = 4
-# CIEDE2000 between two palettes: of some alikeness, and clearly different.
+# CIEDE2000 between two palettes, from which cases are counted on their own as well.
 APART = (10.0, 20.0)
 # How many ways to recolour a drawing are tried, and how far apart, in [0, 255], the channels of a
 # colour are that is used for it.
@@ -217,7 +217,7 @@ def main() -> None:
         ],
         pairs["palette"],
     )
-    print("palette_obeyed, by recoloured truths:", json.dumps(best), flush=True)
+    found[0]["palette_obeyed_by_recoloured_truths"] = best
     flags.output.mkdir(parents=True, exist_ok=True)
     (flags.output / "results.json").write_text(json.dumps(found) + "\n")
     first = Colorizer(WORKDIRS / "hints" / str(flags.seeds[0]))
@@ -231,11 +231,10 @@ def main() -> None:
             spread = statistics.stdev(values) if len(values) > 1 else 0.0
             cells.append(f"{statistics.mean(values):.4g} ± {spread:.2g}" if values else "")
         print(f"| {row} | " + " | ".join(cells) + " |")
-    for name in ("palette_obeyed", "variety"):
+    for name in ("palette_obeyed", "palette_obeyed_by_recoloured_truths", "variety"):
         for case in found[0][name]:
-            print(
-                f"{name}, {case}: " + ", ".join(f"{of_seed[name][case]:.3g}" for of_seed in found)
-            )
+            values = [of_seed[name][case] for of_seed in found if name in of_seed]
+            print(f"{name}, {case}: " + ", ".join(f"{value:.3g}" for value in values))
 
 
 if __name__ == "__main__":

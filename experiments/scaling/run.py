@@ -92,6 +92,8 @@ def sent_by_a_step(size: int) -> Sent:
     """Compiles the article's step, with the discriminator's update, and looks."""
     config = sketch2color.get_config()
     config.image_size, config.batch_size, config.loss.feature = size, 8, 0.0
+    # Else the program has the step without it, too.
+    config.discriminator.update_every = 1
     program = train.compile_step(pmap_train_step(train.make_step(config)), config).as_text()
     assert program is not None
     found = collectives(program)

@@ -109,7 +109,7 @@ def add_bias(
     # To a whole row at once. The gradient is a sum over pixels, which of a few channels is slow:
     # like this the pixels of a row are summed side by side.
     row = jnp.tile(bias, x.shape[2])
-    return (x.reshape(*x.shape[:2], -1) + row).reshape(x.shape)
+    return (x.reshape(*x.shape[:2], x.shape[2] * x.shape[3]) + row).reshape(x.shape)
 
 
 class Conv(nn.Module):

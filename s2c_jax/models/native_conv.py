@@ -1,9 +1,9 @@
 """Convolutions by XLA's own, in the forms that accelerators compute fast.
 
-Matrix units want the channels in multiples of eight. Where there are fewer, a strided convolution
+Matrix units want many channels, in multiples of eight. Where there are few, a strided convolution
 is one of blocks of `stride x stride` pixels (space to depth), whose channels are more, and a
 transposed one gives such blocks; the rest is filled up with zeros. What that brings on a GPU:
-experiments/benchmarks/README.md.
+experiments/benchmarks/README.md; on TPUs it was not measured.
 """
 
 import functools
