@@ -57,12 +57,12 @@ class Machine(NamedTuple):
 H100 = Machine(
     # The share as measured: experiments/benchmarks/README.md.
     "H100, NVLink within 8, 400 Gbit/s InfiniBand between",
-    989e12,
-    0.23,
-    8,
-    450e9,
-    50e9,
-    20e-6,
+    flop_per_second=989e12,
+    compute_share=0.23,
+    chips=8,
+    bytes_per_second=450e9,
+    slow_bytes_per_second=50e9,
+    latency=20e-6,
 )
 V5E = Machine("TPU v5e, 16x16 torus", 197e12, 0.4, 256, 180e9, 180e9, 10e-6)
 NETWORK_SHARE = 0.8

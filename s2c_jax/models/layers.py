@@ -8,7 +8,7 @@ program is lowered; callers cannot tell which one ran.
 import contextlib
 import contextvars
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import flax.linen as nn
@@ -44,6 +44,26 @@ def plain_convolutions() -> Iterator[None]:
         _plain_only.reset(token)
 
 
+def _by_platform(
+    x: Array,
+    kernel: Array,
+    plain: Callable[..., Array],
+    cpu: Callable[..., Array],
+    native: Callable[..., Array],
+    *,
+    stride: int,
+    padding: int,
+) -> Array:
+    if _plain_only.get():
+        return plain(x, kernel, stride, padding)
+    return lax.platform_dependent(
+        x,
+        kernel,
+        cpu=lambda x, kernel: cpu(x, kernel, stride, padding),
+        default=lambda x, kernel: native(x, kernel, stride, padding),
+    )
+
+
 def conv(
     x: Float[Array, "batch height width in"],
     kernel: Float[Array, "size size in out"],
@@ -62,14 +82,8 @@ def conv(
     Returns:
         Activations of side (side + 2 padding - size) / stride + 1.
     """
-    if _plain_only.get():
-        return native_conv.conv_plain(x, kernel, stride, padding)
-    return lax.platform_dependent(
-        x,
-        kernel,
-        cpu=lambda x, kernel: matmul_conv.conv(x, kernel, stride, padding),
-        default=lambda x, kernel: native_conv.conv(x, kernel, stride, padding),
-    )
+    ways = native_conv.conv_plain, matmul_conv.conv, native_conv.conv
+    return _by_platform(x, kernel, *ways, stride=stride, padding=padding)
 
 
 def conv_transpose(
@@ -90,14 +104,10 @@ def conv_transpose(
     Returns:
         Activations of side (side - 1) stride + size - 2 padding.
     """
-    if _plain_only.get():
-        return native_conv.conv_transpose_plain(x, kernel, stride, padding)
-    return lax.platform_dependent(
-        x,
-        kernel,
-        cpu=lambda x, kernel: matmul_conv.conv_transpose(x, kernel, stride, padding),
-        default=lambda x, kernel: native_conv.conv_transpose(x, kernel, stride, padding),
-    )
+    ways = (
+        native_conv.conv_transpose_plain, matmul_conv.conv_transpose, native_conv.conv_transpose
+    )  # fmt: skip
+    return _by_platform(x, kernel, *ways, stride=stride, padding=padding)
 
 
 def add_bias(
