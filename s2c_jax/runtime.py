@@ -9,7 +9,7 @@ from pathlib import Path
 import jax
 
 # Of glibc's malloc.h.
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX, _ARENA_MAX = -1, -2, -4, -8
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
 
 
 def prepare() -> None:
@@ -38,7 +38,6 @@ def keep_memory() -> None:
     # Else a step may ask for its block when the one before has not quite given up its own.
     jax.config.update("jax_cpu_enable_async_dispatch", False)
     mallopt = ctypes.CDLL(None).mallopt
-    mallopt(_ARENA_MAX, 1)
     mallopt(_MMAP_MAX, 0)
     # -1 is the largest size there is: never.
     mallopt(_TRIM_THRESHOLD, -1)

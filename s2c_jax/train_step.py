@@ -84,22 +84,14 @@ def make_train_step(
         counted in the metric "skipped_updates".
     """
 
-    def discriminator_loss(
-        params: PyTree, batch_stats: PyTree, condition: Array, color: Array, fake: Array
-    ) -> tuple[Array, tuple[PyTree, Metrics]]:
-        real_logits, variables = discriminator.apply(
+    def judge(
+        params: PyTree, batch_stats: PyTree, condition: Array, color: Array, label: float
+    ) -> tuple[Array, PyTree]:
+        logits, variables = discriminator.apply(
             {"params": params, "batch_stats": batch_stats},
             condition, color, train=True, mutable=["batch_stats"],
         )  # fmt: skip
-        fake_logits, variables = discriminator.apply(
-            {"params": params, **variables}, condition, fake, train=True, mutable=["batch_stats"]
-        )
-        parts = {
-            "real": losses.binary_cross_entropy(real_logits, weights.real_label, pooling),
-            "generated": losses.binary_cross_entropy(fake_logits, 0.0, pooling),
-        }
-        loss = 0.5 * (parts["real"] + parts["generated"])
-        return loss, (variables["batch_stats"], parts)
+        return losses.binary_cross_entropy(logits, label, pooling), variables["batch_stats"]
 
     def generator_loss(
         fake: Array, judge: NetworkState, condition: Array, color: Array, palettes: Array | None
@@ -186,23 +178,32 @@ def make_train_step(
             generate, state.generator.params, has_aux=True
         )
 
-        def updated(network: NetworkState) -> tuple[NetworkState, Array, Metrics, Array]:
-            (loss, (batch_stats, parts)), grads = jax.value_and_grad(
-                discriminator_loss, has_aux=True
-            )(network.params, network.batch_stats, condition, color, fake)
-            new, skipped = update(network, grads, batch_stats)
-            return new, loss, parts, skipped
-
-        def left_alone(network: NetworkState) -> tuple[NetworkState, Array, Metrics, Array]:
-            loss, (_, parts) = discriminator_loss(
-                network.params, network.batch_stats, condition, color, fake
+        def updated(network: NetworkState) -> tuple[NetworkState, Metrics, Array]:
+            learn = jax.value_and_grad(judge, has_aux=True)
+            (real, batch_stats), real_grads = learn(
+                network.params, network.batch_stats, condition, color, weights.real_label
             )
-            return network, loss, parts, jnp.zeros(())
+            # The generated pictures wait for what the true ones teach, so that activations of both
+            # are not in memory together. To pass on what is not finite changes nothing: there is no
+            # update then. XLA's CPU back end heeds no optimization_barrier.
+            then = jnp.where(jnp.isfinite(optax.tree.norm(real_grads)), fake, jnp.nan)
+            (generated, batch_stats), fake_grads = learn(
+                network.params, batch_stats, condition, then, 0.0
+            )
+            grads = jax.tree.map(lambda one, other: 0.5 * (one + other), real_grads, fake_grads)
+            new, skipped = update(network, grads, batch_stats)
+            return new, {"real": real, "generated": generated}, skipped
+
+        def left_alone(network: NetworkState) -> tuple[NetworkState, Metrics, Array]:
+            variables = network.params, network.batch_stats
+            real, _ = judge(*variables, condition, color, weights.real_label)
+            generated, _ = judge(*variables, condition, fake, 0.0)
+            return network, {"real": real, "generated": generated}, jnp.zeros(())
 
         if discriminator_period == 1:  # XLA would keep the condition, and GPUs ask the host.
-            new_discriminator, loss_d, parts_d, skipped_d = updated(state.discriminator)
+            new_discriminator, parts_d, skipped_d = updated(state.discriminator)
         else:
-            new_discriminator, loss_d, parts_d, skipped_d = jax.lax.cond(
+            new_discriminator, parts_d, skipped_d = jax.lax.cond(
                 state.step % discriminator_period == discriminator_period - 1,
                 updated,
                 left_alone,
@@ -223,6 +224,7 @@ def make_train_step(
             discriminator=new_discriminator,
             ema=ema,
         )
+        loss_d = 0.5 * (parts_d["real"] + parts_d["generated"])
         metrics = {"discriminator_loss": loss_d, "generator_loss": loss_g}
         metrics["skipped_updates"] = skipped_d + skipped_g
         metrics |= {f"discriminator_loss/{name}": part for name, part in parts_d.items()}

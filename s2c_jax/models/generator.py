@@ -106,6 +106,7 @@ class Generator(nn.Module):
                 else:
                     keys = jax.vmap(jax.random.fold_in, (0, None))(noise, i)
                     x = dropout(x, self.dropout_rate, keys)
-            x = nn.relu(jnp.concatenate([x, skip], axis=-1))
+            # In this order what is kept for the gradients is one array, not two.
+            x = jnp.concatenate([nn.relu(x), nn.relu(skip)], axis=-1)
         x = Upsample(3, self.upsampling, self.dtype, name="output")(x)
         return jnp.tanh(x.astype(jnp.float32))
