@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from s2c_jax.models.layers import Conv, batch_norm
+from s2c_jax.models.layers import BatchNorm, Conv
 
 
 class Discriminator(nn.Module):
@@ -48,9 +48,9 @@ class Discriminator(nn.Module):
         for i, features in enumerate(self.channels):
             x = Conv(features, size=4, stride=2, padding=1, dtype=self.dtype, name=f"conv_{i}")(x)
             if i > 0:
-                x = batch_norm(train, dtype=self.dtype, name=f"norm_{i}")(x)
+                x = BatchNorm(train, name=f"norm_{i}")(x)
             x = nn.leaky_relu(x, 0.2)
         x = Conv(self.channels[-1], size=2, stride=1, padding=0, dtype=self.dtype, name="patch")(x)
-        x = nn.leaky_relu(batch_norm(train, dtype=self.dtype, name="patch_norm")(x), 0.2)
+        x = nn.leaky_relu(BatchNorm(train, name="patch_norm")(x), 0.2)
         x = Conv(1, size=2, stride=1, padding=0, dtype=self.dtype, name="output")(x)
         return x.astype(jnp.float32)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key
 
-from s2c_jax.models.layers import Conv, Upsample, Upsampling, batch_norm, dropout
+from s2c_jax.models.layers import BatchNorm, Conv, Upsample, Upsampling, dropout
 
 
 class Generator(nn.Module):
@@ -84,7 +84,7 @@ class Generator(nn.Module):
         for i, features in enumerate(self.channels):
             x = Conv(features, 4, stride=2, padding=1, dtype=self.dtype, name=f"encoder_{i}")(x)
             if 0 < i < last:
-                x = batch_norm(train, dtype=self.dtype, name=f"encoder_norm_{i}")(x)
+                x = BatchNorm(train, name=f"encoder_norm_{i}")(x)
             x = nn.relu(x) if i == last else nn.leaky_relu(x, negative_slope=0.2)
             skips.append(x)
         if self.palette:
@@ -99,7 +99,7 @@ class Generator(nn.Module):
             x = jnp.concatenate([x, jnp.broadcast_to(colors[:, None, None], x.shape)], axis=-1)
         for i, skip in enumerate(reversed(skips[:-1])):
             x = Upsample(skip.shape[-1], self.upsampling, self.dtype, name=f"decoder_{i}")(x)
-            x = batch_norm(train, dtype=self.dtype, name=f"decoder_norm_{i}")(x)
+            x = BatchNorm(train, name=f"decoder_norm_{i}")(x)
             if i < self.dropout_layers:
                 if noise is None:
                     x = nn.Dropout(self.dropout_rate, deterministic=not train)(x)

@@ -86,19 +86,26 @@ def conv_transpose_direct(x: Array, kernel: Array, stride: int, padding: int) ->
     if not jax.export.is_symbolic_dim(pixels.shape[0]) and len(pixels) <= features:
         # To repeat the pixels moves less memory than to bring the kernel's taps to its end.
         repeated = jnp.broadcast_to(pixels, (size * size, *pixels.shape))
-        products = (repeated @ kernel.reshape(size * size, channels, features)).swapaxes(0, 1)
+        products = repeated @ kernel.reshape(size * size, channels, features)
+        each = lax.split(products, [1] * size**2)
     else:
         products = pixels @ kernel.transpose(2, 0, 1, 3).reshape(channels, -1)
+        each = lax.split(products, [features] * size**2, axis=1)
     taps = size // stride
-    products = products.reshape(batch, height, width, taps, stride, taps, stride, features)
-    summed = sum(
-        jnp.pad(
-            products[:, :, :, a, :, b].reshape(batch, height, width, -1),
-            ((0, 0), (a, taps - 1 - a), (b, taps - 1 - b), (0, 0)),
-        )
-        for a, b in itertools.product(range(taps), repeat=2)
-    )
-    return crop(depth_to_space(jnp.asarray(summed), stride), padding)
+
+    def place(row: int, column: int) -> Array:
+        """The sums in one place of all blocks of stride x stride pixels."""
+        parts = []
+        for a, b in itertools.product(range(taps), repeat=2):
+            product = each[(a * stride + row) * size + b * stride + column]
+            margins = ((0, 0), (a, taps - 1 - a), (b, taps - 1 - b), (0, 0))
+            parts.append(jnp.pad(product.reshape(batch, height, width, features), margins))
+        return jnp.asarray(sum(parts))
+
+    # A stack is computed once. A plain sum XLA would compute again wherever it is read.
+    places = range(stride)
+    y = jnp.stack([jnp.stack([place(i, j) for j in places], axis=3) for i in places], axis=2)
+    return crop(y.reshape(batch, y.shape[1] * stride, y.shape[3] * stride, features), padding)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
