@@ -82,8 +82,9 @@ class Generator(nn.Module):
             x = jnp.concatenate([sketch, unsaid if hints is None else hints], axis=-1)
         last = len(self.channels) - 1
         for i, features in enumerate(self.channels):
-            x = Conv(features, 4, stride=2, padding=1, dtype=self.dtype, name=f"encoder_{i}")(x)
-            if 0 < i < last:
+            normalized = 0 < i < last
+            x = Conv(features, 4, 2, 1, self.dtype, normalized, name=f"encoder_{i}")(x)
+            if normalized:
                 x = BatchNorm(train, name=f"encoder_norm_{i}")(x)
             x = nn.relu(x) if i == last else nn.leaky_relu(x, negative_slope=0.2)
             skips.append(x)
@@ -98,7 +99,9 @@ class Generator(nn.Module):
             )
             x = jnp.concatenate([x, jnp.broadcast_to(colors[:, None, None], x.shape)], axis=-1)
         for i, skip in enumerate(reversed(skips[:-1])):
-            x = Upsample(skip.shape[-1], self.upsampling, self.dtype, name=f"decoder_{i}")(x)
+            x = Upsample(
+                skip.shape[-1], self.upsampling, self.dtype, normalized=True, name=f"decoder_{i}"
+            )(x)
             x = BatchNorm(train, name=f"decoder_norm_{i}")(x)
             if i < self.dropout_layers:
                 if noise is None:

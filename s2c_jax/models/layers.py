@@ -131,6 +131,8 @@ class Conv(nn.Module):
         stride: see `conv`.
         padding: see `conv`.
         dtype: what it computes in; the parameters are float32.
+        normalized: a batch norm follows, which takes the bias out again. Its gradient, which is
+            zero, is not summed, and rounding errors do not become Adam's steps.
     """
 
     features: int
@@ -138,6 +140,7 @@ class Conv(nn.Module):
     stride: int
     padding: int
     dtype: DTypeLike = jnp.float32
+    normalized: bool = False
 
     @nn.compact
     def __call__(
@@ -147,6 +150,7 @@ class Conv(nn.Module):
         shape = (self.size, self.size, x.shape[-1], self.features)
         kernel = self.param("kernel", kernel_init, shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        bias = lax.stop_gradient(bias) if self.normalized else bias
         x, kernel, bias = (each.astype(self.dtype) for each in (x, kernel, bias))
         return add_bias(conv(x, kernel, stride=self.stride, padding=self.padding), bias)
 
@@ -161,11 +165,13 @@ class Upsample(nn.Module):
             (Odena et al. 2016). The two together are a transposed convolution too, whose 4x4 kernel
             is the 3x3 one smeared over 2x2 pixels, and are computed as that, at its cost.
         dtype: see `Conv`.
+        normalized: see `Conv`.
     """
 
     features: int
     kind: Upsampling
     dtype: DTypeLike = jnp.float32
+    normalized: bool = False
 
     @nn.compact
     def __call__(
@@ -181,6 +187,7 @@ class Upsample(nn.Module):
                 jnp.pad(kernel, ((a, 1 - a), (b, 1 - b), (0, 0), (0, 0))) for a, b in shifts
             )
             kernel = jnp.asarray(smeared)
+        bias = lax.stop_gradient(bias) if self.normalized else bias
         x, kernel, bias = (each.astype(self.dtype) for each in (x, kernel, bias))
         return add_bias(conv_transpose(x, kernel, stride=2, padding=1), bias)
 
@@ -191,7 +198,9 @@ def normalize_batch(
     scale: Float[Array, " features"],
     bias: Float[Array, " features"],
 ) -> tuple[
-    Float[Array, "batch height width features"], Float[Array, " features"], Float[Array, " features"]
+    Float[Array, "batch height width features"],
+    Float[Array, " features"],
+    Float[Array, " features"],
 ]:
     """Batch normalisation (Ioffe & Szegedy 2015, algorithm 1) over the mapped axis "batch" too.
 

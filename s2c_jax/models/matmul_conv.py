@@ -20,7 +20,7 @@ A strided convolution is one of `size / stride` taps a side, whose channels are 
 import functools
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -71,11 +71,15 @@ def _is_large(batch: Any, sides: Sequence[Any], kernel: Array, stride: int) -> b
 def conv_direct(x: Array, kernel: Array, stride: int, padding: int) -> Array:
     """`layers.conv` as patches times a matrix."""
     size, _, channels, features = kernel.shape
-    x = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
-    patches = jnp.concatenate(list(itertools.chain(*_tiles(x, size, stride))), axis=-1)
-    # Two plain matrices: with the picture's axes left in, XLA's gradients miss the fast product.
-    y = patches.reshape(-1, size * size * channels) @ kernel.reshape(-1, features)
-    return y.reshape(*patches.shape[:3], features)
+
+    def times_patches(x: Array, kernel: Array) -> Array:
+        x = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+        patches = jnp.concatenate(list(itertools.chain(*_tiles(x, size, stride))), axis=-1)
+        # Two plain matrices: with the picture's axes left in, gradients miss XLA's fast product.
+        y = patches.reshape(-1, size * size * channels) @ kernel.reshape(-1, features)
+        return y.reshape(*patches.shape[:3], features)
+
+    return _keeping_operands(times_patches, x, kernel)
 
 
 def conv_transpose_direct(x: Array, kernel: Array, stride: int, padding: int) -> Array:
@@ -85,8 +89,11 @@ def conv_transpose_direct(x: Array, kernel: Array, stride: int, padding: int) ->
     pixels = x.reshape(-1, channels)
     if not jax.export.is_symbolic_dim(pixels.shape[0]) and len(pixels) <= features:
         # To repeat the pixels moves less memory than to bring the kernel's taps to its end.
-        repeated = jnp.broadcast_to(pixels, (size * size, *pixels.shape))
-        products = repeated @ kernel.reshape(size * size, channels, features)
+        products = _keeping_operands(
+            lambda pixels, kernel: jnp.broadcast_to(pixels, (size**2, *pixels.shape)) @ kernel,
+            pixels,
+            kernel.reshape(size**2, channels, features),
+        )
         each = lax.split(products, [1] * size**2)
     else:
         products = pixels @ kernel.transpose(2, 0, 1, 3).reshape(channels, -1)
@@ -108,6 +115,30 @@ def conv_transpose_direct(x: Array, kernel: Array, stride: int, padding: int) ->
     return crop(y.reshape(batch, y.shape[1] * stride, y.shape[3] * stride, features), padding)
 
 
+def _keeping_operands(product: Callable[..., Array], x: Array, kernel: Array) -> Array:
+    """product(x, kernel), whose gradients keep nothing but the two.
+
+    Patches and the like are made again for them, quickly compared with what is done with them.
+    """
+    kept = jax.custom_vjp(product)
+    kept.defvjp(
+        lambda x, kernel: (product(x, kernel), (x, kernel)),
+        lambda operands, dy: jax.vjp(product, _after(operands[0], [dy]), operands[1])[1](dy),
+    )
+    return kept(x, kernel)
+
+
+def _after(x: Array, others: Sequence[Array]) -> Array:
+    """x, from which nothing is computed before the others are there.
+
+    XLA's CPU back end heeds no `optimization_barrier`. What only a gradient needs is computed
+    early, or with the values, and kept. Where the first element of one of the others is not a
+    number, nothing of x is: such gradients are of no use.
+    """
+    first = sum(other[(0,) * other.ndim] for other in others)
+    return jnp.where(jnp.isnan(first), jnp.nan, x)
+
+
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def conv_winograd(x: Array, kernel: Array, stride: int, padding: int) -> Array:
     """`layers.conv` by minimal filtering, for kernels of two or three times the stride."""
@@ -121,20 +152,32 @@ def conv_transpose_winograd(x: Array, kernel: Array, stride: int, padding: int) 
 
 
 # Left to itself JAX would differentiate the transforms, which moves several times as much memory.
-# The gradients are convolutions of the same kinds again.
+# The gradients are convolutions of the same kinds again. The layers before wait for the kernel's,
+# which is smaller than what it is made from.
+def _conv_backward(stride: int, padding: int, operands: Any, dy: Array) -> tuple[Array, Array]:
+    x, kernel = operands
+    dx = _scatter(dy, kernel.swapaxes(2, 3), stride, padding)
+    products = _correlate(x, dy, len(kernel), stride, padding)
+    return _after(dx, products), _kernel(products, kernel.shape, stride)
+
+
+def _conv_transpose_backward(
+    stride: int, padding: int, operands: Any, dy: Array
+) -> tuple[Array, Array]:
+    x, kernel = operands
+    turned = kernel.swapaxes(2, 3)
+    dx = _gather(dy, turned, stride, padding)
+    products = _correlate(dy, x, len(kernel), stride, padding)
+    return _after(dx, products), _kernel(products, turned.shape, stride).swapaxes(2, 3)
+
+
 conv_winograd.defvjp(
     lambda x, kernel, stride, padding: (_gather(x, kernel, stride, padding), (x, kernel)),
-    lambda stride, padding, operands, dy: (
-        _scatter(dy, operands[1].swapaxes(2, 3), stride, padding),
-        _correlate(operands[0], dy, len(operands[1]), stride, padding),
-    ),
+    _conv_backward,
 )
 conv_transpose_winograd.defvjp(
     lambda x, kernel, stride, padding: (_scatter(x, kernel, stride, padding), (x, kernel)),
-    lambda stride, padding, operands, dy: (
-        _gather(dy, operands[1].swapaxes(2, 3), stride, padding),
-        _correlate(dy, operands[0], len(operands[1]), stride, padding).swapaxes(2, 3),
-    ),
+    _conv_transpose_backward,
 )
 
 
@@ -157,21 +200,29 @@ def _scatter(x: Array, kernel: Array, stride: int, padding: int) -> Array:
     return crop(depth_to_space(blocks, stride), padding)
 
 
-def _correlate(x: Array, y: Array, size: int, stride: int, padding: int) -> Array:
-    """kernel[a] = sum over i of x[stride i + a - padding] y[i], for each pair of channels."""
-    taps, channels, features = size // stride, x.shape[-1], y.shape[-1]
+def _correlate(x: Array, y: Array, size: int, stride: int, padding: int) -> list[Array]:
+    """The products that `_kernel` makes a kernel's gradient from, by place in the tile."""
+    taps = size // stride
     height, width = y.shape[1:3]
-    a, g, b = _matrices(taps)
+    a, _, b = _matrices(taps)
     outputs = len(a)
     blocks = _blocks(x, height, width, taps, stride, padding)
     y = _pad(y, 0, [side + -side % outputs for side in (height, width)])
     inputs = _transform(b, _tiles(blocks, TILE, outputs))
     gradients = _transform(a.T, _tiles(y, outputs, outputs))
     # [out, in]: a product over many rows is faster with its narrower operand first.
-    grid = _transform(g.T, _products(gradients, inputs, contract=0))
+    return list(itertools.chain(*_products(gradients, inputs, contract=0)))
+
+
+def _kernel(products: Sequence[Array], shape: Sequence[int], stride: int) -> Array:
+    """kernel[a] = sum over i of x[stride i + a - padding] y[i], for each pair of channels."""
+    size, _, channels, features = shape
+    taps = size // stride
+    _, g, _ = _matrices(taps)
+    grid = _transform(g.T, [products[i : i + TILE] for i in range(0, len(products), TILE)])
     kernel = jnp.stack([jnp.stack(row) for row in grid])
     kernel = kernel.reshape(taps, taps, features, stride, stride, channels)
-    return kernel.transpose(0, 3, 1, 4, 5, 2).reshape(size, size, channels, features)
+    return kernel.transpose(0, 3, 1, 4, 5, 2).reshape(shape)
 
 
 def _filter(
