@@ -3,6 +3,7 @@
 import functools
 import re
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -157,6 +158,89 @@ def test_a_bias_is_added_to_every_pixel(features):
     dx, dbias = gradient(dy)
     np.testing.assert_array_equal(dx, dy)
     np.testing.assert_allclose(dbias, np.asarray(dy).sum(axis=(0, 1, 2)), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_batch_norm_is_flaxs_on_two_devices(dtype):
+    """In values, running averages, and all gradients, of which Flax leaves those to JAX."""
+    keys = jax.random.split(jax.random.key(0), 5)
+    x, weight = (3 * jax.random.normal(key, (2, 3, 4, 5, 6)) + 1 for key in keys[:2])
+    x = x.astype(dtype)
+    params, stats = (
+        {name: jax.random.uniform(key, (6,)) for name, key in zip(names, (a, b), strict=True)}
+        for names, a, b in (
+            (("scale", "bias"), keys[2], keys[3]),
+            (("mean", "var"), keys[3], keys[4]),
+        )
+    )
+
+    def run(module, x, params, weight):
+        def loss(x, params):
+            y, changed = module.apply(
+                {"params": params, "batch_stats": stats}, x, mutable=["batch_stats"]
+            )
+            assert y.dtype == dtype
+            return (y.astype(jnp.float32) ** 2 * weight).sum(), (y, changed["batch_stats"])
+
+        return jax.grad(loss, argnums=(0, 1), has_aux=True)(x, params)
+
+    ours, flaxs = (
+        jax.pmap(functools.partial(run, module), "batch", in_axes=(0, None, 0))(x, params, weight)
+        for module in (
+            layers.BatchNorm(train=True),
+            nn.BatchNorm(False, momentum=0.99, axis_name="batch", dtype=dtype),
+        )
+    )
+    tolerance = 1e-5 if dtype == jnp.float32 else 2e-2
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(
+            a.astype(jnp.float32), b.astype(jnp.float32), tolerance, 10 * tolerance
+        ),
+        ours,
+        flaxs,
+    )
+    infer = {"params": params, "batch_stats": stats}
+    np.testing.assert_allclose(
+        layers.BatchNorm(train=False).apply(infer, x[0]).astype(jnp.float32),
+        nn.BatchNorm(True, dtype=dtype).apply(infer, x[0]).astype(jnp.float32),
+        tolerance,
+        tolerance,
+    )
+
+
+def test_a_bias_before_a_batch_norm_has_no_gradient():
+    x = jax.random.normal(jax.random.key(0), (2, 4, 4, 3))
+    for make in (
+        lambda normalized: layers.Conv(5, 4, 2, 1, normalized=normalized),
+        lambda normalized: layers.Upsample(5, "resize", normalized=normalized),
+    ):
+        variables = make(False).init(jax.random.key(1), x)
+
+        def gradients(normalized, make=make, variables=variables):
+            return jax.grad(lambda v: make(normalized).apply(v, x).sum())(variables)["params"]
+
+        learning, normalized = gradients(False), gradients(True)
+        assert (learning["bias"] > 0).all()
+        assert (normalized["bias"] == 0).all()
+        np.testing.assert_array_equal(learning["kernel"], normalized["kernel"])
+
+
+def test_gradients_keep_activations_and_not_patches():
+    """A patch of 3x3 pixels is nine times as large as what it is of."""
+    x = jax.ShapeDtypeStruct((4, 64, 64, 8), jnp.float32)
+
+    def memory(layers):
+        def loss(x, kernels):
+            for kernel in kernels:
+                x = jnp.sin(matmul_conv.conv_direct(x, kernel, 1, 1))
+            return x.sum()
+
+        kernels = [jax.ShapeDtypeStruct((3, 3, 8, 8), jnp.float32)] * layers
+        program = jax.jit(jax.grad(loss, argnums=(0, 1))).lower(x, kernels).compile()
+        return program.memory_analysis().temp_size_in_bytes / (x.size * x.dtype.itemsize)
+
+    # Each of five more layers has two more activations at most.
+    assert memory(10) - memory(5) <= 5 * 2
 
 
 def test_resizing_is_repeating_pixels_and_convolving():
