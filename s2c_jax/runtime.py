@@ -24,13 +24,12 @@ def prepare() -> None:
 def keep_memory() -> None:
     """Lets glibc keep freed memory, instead of giving it back and getting it anew each step.
 
-    XLA asks for all that a step computes in, a gigabyte at 256 px, in one block. By default glibc
+    XLA asks for all that a step computes in, 0.4 GB at 256 px, in one block. By default glibc
     gets such a block from the system each time, which zeroes it page by page; kept, a step takes a
     tenth less time (experiments/benchmarks/README.md).
 
-    To be called before anything computes, for threads that run already have arenas of their own.
-    Does nothing where JAX has a plugin for an accelerator, which has its own memory, and without
-    glibc.
+    To be called before anything computes, for how JAX dispatches is settled then. Does nothing
+    where JAX has a plugin for an accelerator, which has its own memory, and without glibc.
     """
     accelerated = any(importlib.util.find_spec(name) for name in ("jax_plugins", "libtpu"))
     if accelerated or platform.libc_ver()[0] != "glibc":
