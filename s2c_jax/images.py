@@ -1,8 +1,8 @@
 """Pictures as files: read in any mode, fitted to the network's square, laid out on sheets."""
 
 import io
-import zlib
 import warnings
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 

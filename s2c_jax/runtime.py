@@ -34,7 +34,8 @@ def keep_memory() -> None:
     accelerated = any(importlib.util.find_spec(name) for name in ("jax_plugins", "libtpu"))
     if accelerated or platform.libc_ver()[0] != "glibc":
         return
-    # Else a step may ask for its block when the one before has not quite given up its own.
+    # The main thread asks for the block then, whose memory it is that is kept, of any size; and not
+    # before the step before has given up its own.
     jax.config.update("jax_cpu_enable_async_dispatch", False)
     mallopt = ctypes.CDLL(None).mallopt
     mallopt(_MMAP_MAX, 0)

@@ -7,26 +7,21 @@ import sys
 
 import pytest
 
-# In a thread, as XLA computes; counts the pages that the second block had to be given.
+# Counts the pages that the second block had to be given.
 ALLOCATE = """
-import resource, sys, threading
+import resource, sys
 import numpy as np
 from s2c_jax import runtime
 
 def pages():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
-def allocate():
-    np.ones(2**27, np.uint8)
-    before = pages()
-    np.ones(2**27, np.uint8)
-    print(pages() - before)
-
 if sys.argv[1] == "keep":
     runtime.keep_memory()
-thread = threading.Thread(target=allocate)
-thread.start()
-thread.join()
+np.ones(2**27, np.uint8)
+before = pages()
+np.ones(2**27, np.uint8)
+print(pages() - before)
 """
 
 
