@@ -84,7 +84,7 @@ def make_train_step(
         counted in the metric "skipped_updates".
     """
 
-    def judge(
+    def discriminator_loss(
         params: PyTree, batch_stats: PyTree, condition: Array, color: Array, label: float
     ) -> tuple[Array, PyTree]:
         logits, variables = discriminator.apply(
@@ -179,16 +179,16 @@ def make_train_step(
         )
 
         def updated(network: NetworkState) -> tuple[NetworkState, Metrics, Array]:
-            learn = jax.value_and_grad(judge, has_aux=True)
+            learn = jax.value_and_grad(discriminator_loss, has_aux=True)
             (real, batch_stats), real_grads = learn(
                 network.params, network.batch_stats, condition, color, weights.real_label
             )
             # The generated pictures wait for what the true ones teach, so that activations of both
             # are not in memory together. To pass on what is not finite changes nothing: there is no
             # update then. XLA's CPU back end heeds no optimization_barrier.
-            then = jnp.where(jnp.isfinite(optax.tree.norm(real_grads)), fake, jnp.nan)
+            waiting = jnp.where(jnp.isfinite(optax.tree.norm(real_grads)), fake, jnp.nan)
             (generated, batch_stats), fake_grads = learn(
-                network.params, batch_stats, condition, then, 0.0
+                network.params, batch_stats, condition, waiting, 0.0
             )
             grads = jax.tree.map(lambda one, other: 0.5 * (one + other), real_grads, fake_grads)
             new, skipped = update(network, grads, batch_stats)
@@ -196,8 +196,8 @@ def make_train_step(
 
         def left_alone(network: NetworkState) -> tuple[NetworkState, Metrics, Array]:
             variables = network.params, network.batch_stats
-            real, _ = judge(*variables, condition, color, weights.real_label)
-            generated, _ = judge(*variables, condition, fake, 0.0)
+            real, _ = discriminator_loss(*variables, condition, color, weights.real_label)
+            generated, _ = discriminator_loss(*variables, condition, fake, 0.0)
             return network, {"real": real, "generated": generated}, jnp.zeros(())
 
         if discriminator_period == 1:  # XLA would keep the condition, and GPUs ask the host.

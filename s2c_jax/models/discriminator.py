@@ -47,11 +47,17 @@ class Discriminator(nn.Module):
         x = jnp.concatenate([condition, color], axis=-1)
         for i, features in enumerate(self.channels):
             normalized = i > 0
-            x = Conv(features, 4, 2, 1, self.dtype, normalized, name=f"conv_{i}")(x)
+            x = Conv(
+                features, size=4, stride=2, padding=1,
+                dtype=self.dtype, normalized=normalized, name=f"conv_{i}",
+            )(x)  # fmt: skip
             if normalized:
                 x = BatchNorm(train, name=f"norm_{i}")(x)
             x = nn.leaky_relu(x, 0.2)
-        x = Conv(self.channels[-1], 2, 1, 0, self.dtype, normalized=True, name="patch")(x)
+        x = Conv(
+            self.channels[-1], size=2, stride=1, padding=0,
+            dtype=self.dtype, normalized=True, name="patch",
+        )(x)  # fmt: skip
         x = nn.leaky_relu(BatchNorm(train, name="patch_norm")(x), 0.2)
-        x = Conv(1, 2, 1, 0, self.dtype, name="output")(x)
+        x = Conv(1, size=2, stride=1, padding=0, dtype=self.dtype, name="output")(x)
         return x.astype(jnp.float32)

@@ -83,7 +83,10 @@ class Generator(nn.Module):
         last = len(self.channels) - 1
         for i, features in enumerate(self.channels):
             normalized = 0 < i < last
-            x = Conv(features, 4, 2, 1, self.dtype, normalized, name=f"encoder_{i}")(x)
+            x = Conv(
+                features, size=4, stride=2, padding=1,
+                dtype=self.dtype, normalized=normalized, name=f"encoder_{i}",
+            )(x)  # fmt: skip
             if normalized:
                 x = BatchNorm(train, name=f"encoder_norm_{i}")(x)
             x = nn.relu(x) if i == last else nn.leaky_relu(x, negative_slope=0.2)
