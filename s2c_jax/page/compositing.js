@@ -291,7 +291,8 @@ function enlarge(color, free, opacity, width, height) {
     for (let j = first; j < last; j++) weights[j] = (weights[j] / most) ** POWER;
   }
 
-  const result = new Float32Array(width * height * 3);
+  // Rounds to the nearest level, as Python does, before what is as good as white is told from it.
+  const result = new Uint8ClampedArray(width * height * 3);
   for (let y = 0, i = 0; y < height; y++) {
     const v = clamp(((y + 0.5) * rows) / height - 0.5, 0, rows - 1);
     const row = Math.floor(v), down = v - row, below = Math.min(row + 1, rows - 1);
@@ -315,9 +316,9 @@ function enlarge(color, free, opacity, width, height) {
         blue += weight * data[place + 2];
       }
       total = Math.max(total, 1e-12);
-      result[3 * i] = Math.min(red / total, 255);
-      result[3 * i + 1] = Math.min(green / total, 255);
-      result[3 * i + 2] = Math.min(blue / total, 255);
+      result[3 * i] = red / total;
+      result[3 * i + 1] = green / total;
+      result[3 * i + 2] = blue / total;
     }
   }
   return result;
