@@ -76,7 +76,7 @@ def _train(
     steps_per_epoch: int,
     vgg: vgg16.Vgg16 | None,
 ) -> signal.Signals | None:
-    train_step = compile_step(pmap_train_step(make_step(config, vgg)), config)
+    train_step = compile_steps(config, vgg)
     state = initial_state(config)
     # Pictures are coloured in float32, as they are by whoever loads the checkpoint.
     generate = make_generate(Generator(**config.generator))
@@ -116,7 +116,7 @@ def _train(
             for step in range(first_step + 1, last_step + 1):
                 with report.waiting():
                     batch = next(batches)
-                state, losses = train_step(state, batch)
+                state, losses = train_step(step, state, batch)
                 report.step(step, losses)
                 epoch, rest = divmod(step, steps_per_epoch)
                 metrics: dict[str, float] = {}
@@ -164,15 +164,45 @@ def make_networks(
     return generator, Discriminator(config.discriminator.channels, dtype), optimizer
 
 
-def make_step(
+def compile_steps(
     config: ml_collections.ConfigDict, vgg: vgg16.Vgg16 | None = None
+) -> Callable[[int, TrainState, Batch], tuple[TrainState, Metrics]]:
+    """Compiles what the training loop calls: a function of the step's number, from 1 on, and so on.
+
+    Args:
+        config: the run's settings.
+        vgg: the network of the feature-level loss, needed if there is one.
+    """
+    period = config.discriminator.update_every
+    # What a condition within the program chooses, GPUs ask the host, and wait. The host has known
+    # it all along, and chooses the program. Elsewhere it is not worth compiling two.
+    periods = [0, 1] if jax.default_backend() == "gpu" and period > 1 else [period]
+    programs = [
+        compile_step(pmap_train_step(make_step(config, vgg, each)), config) for each in periods
+    ]
+
+    def train_step(number: int, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        program = programs[-1] if number % period == 0 else programs[0]
+        stepped: tuple[TrainState, Metrics] = program(state, batch)
+        return stepped
+
+    return train_step
+
+
+def make_step(
+    config: ml_collections.ConfigDict,
+    vgg: vgg16.Vgg16 | None = None,
+    discriminator_period: int | None = None,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """Returns the step of one device, as the settings have it.
 
     Args:
         config: the run's settings.
         vgg: the network of the feature-level loss, needed if there is one.
+        discriminator_period: see `make_train_step`; None is as the settings have it.
     """
+    if discriminator_period is None:
+        discriminator_period = config.discriminator.update_every
     generator, discriminator, optimizer = make_networks(config)
     return make_train_step(
         generator,
@@ -181,7 +211,7 @@ def make_step(
         key=_keys(config.seed)[1],
         weights=LossWeights(**{name: config.loss[name] for name in LossWeights._fields}),
         pooling=config.discriminator.pooling,
-        discriminator_period=config.discriminator.update_every,
+        discriminator_period=discriminator_period,
         ema_decay=config.optimizer.ema_decay,
         augmentation=Augmentation(**config.augmentation),
         vgg=vgg,

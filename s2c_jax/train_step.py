@@ -70,7 +70,8 @@ def make_train_step(
         weights: the losses' weights.
         pooling: how the discriminator's map becomes probabilities.
         discriminator_period: the discriminator is updated on the last of every this many batches;
-            with 2 it is left alone on even batches (0-based) and updated on odd ones.
+            with 2 it is left alone on even batches (0-based) and updated on odd ones. With 0 it is
+            left alone on all.
         ema_decay: of the moving average of the generator's variables; 0 is no average, and the
             state has none. It starts small, so that the first steps are soon forgotten.
         augmentation: what happens to the pictures first.
@@ -200,8 +201,9 @@ def make_train_step(
             generated, _ = discriminator_loss(*variables, condition, fake, 0.0)
             return network, {"real": real, "generated": generated}, jnp.zeros(())
 
-        if discriminator_period == 1:  # XLA would keep the condition, and GPUs ask the host.
-            new_discriminator, parts_d, skipped_d = updated(state.discriminator)
+        if discriminator_period < 2:  # XLA would keep the condition.
+            always = updated if discriminator_period else left_alone
+            new_discriminator, parts_d, skipped_d = always(state.discriminator)
         else:
             new_discriminator, parts_d, skipped_d = jax.lax.cond(
                 state.step % discriminator_period == discriminator_period - 1,

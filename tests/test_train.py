@@ -239,6 +239,40 @@ def test_a_bad_step_is_seen_before_a_checkpoint_is_saved_behind_it(small_config,
     assert checkpoint.steps(tmp_path) == []
 
 
+def test_for_gpus_the_host_chooses_between_programs_without_conditions(small_config, monkeypatch):
+    compile_one, programs = train_lib.compile_step, []
+
+    def remember(*args):
+        programs.append(compile_one(*args))
+        return programs[-1]
+
+    monkeypatch.setattr(train_lib, "compile_step", remember)
+    small_config.discriminator.update_every = 3
+    per_device = (8, small_config.batch_size // 8)
+    shapes = {"sketch": (64, 64, 3), "color": (64, 64, 3), "palette": (4, 4, 3)}
+    rng = np.random.default_rng(0)
+    batch = {
+        key: rng.integers(0, 256, (*per_device, *shape), np.uint8) for key, shape in shapes.items()
+    }
+    batch = jax.device_put(batch, input_pipeline.batch_sharding())
+    losses, learnt = {}, {}
+    for backend in ("cpu", "gpu"):
+        monkeypatch.setattr(jax, "default_backend", lambda backend=backend: backend)
+        train_step = train_lib.compile_steps(small_config)
+        state = train_lib.initial_state(small_config)
+        losses[backend], learnt[backend] = [], []
+        for number in range(1, 7):
+            before = jax.device_get(state.discriminator.params)
+            state, metrics = train_step(number, state, batch)
+            losses[backend].append(jax.tree.leaves(jax.device_get(metrics)))
+            after = jax.device_get(state.discriminator.params)
+            if not all(map(np.array_equal, jax.tree.leaves(before), jax.tree.leaves(after))):
+                learnt[backend].append(number)
+    assert learnt == {"cpu": [3, 6], "gpu": [3, 6]}
+    np.testing.assert_allclose(losses["gpu"], losses["cpu"], rtol=1e-3)
+    assert [" conditional(" in each.as_text() for each in programs] == [True, False, False]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_in_the_middle_of_an_epoch(
     finished, small_config, tmp_path, steps_per_epoch, monkeypatch, number
