@@ -153,32 +153,50 @@ def conv_transpose_winograd(x: Array, kernel: Array, stride: int, padding: int) 
 
 # Left to itself JAX would differentiate the transforms, which moves several times as much memory.
 # The gradients are convolutions of the same kinds again. The layers before wait for the kernel's,
-# which is smaller than what it is made from.
-def _conv_backward(stride: int, padding: int, operands: Any, dy: Array) -> tuple[Array, Array]:
+# which is smaller than what it is made from. If it is not asked for, x is None: as they wait, XLA
+# would not leave it out.
+def _conv_backward(
+    stride: int, padding: int, operands: Any, dy: Array
+) -> tuple[Array, Array | None]:
     x, kernel = operands
     dx = _scatter(dy, kernel.swapaxes(2, 3), stride, padding)
+    if x is None:
+        return dx, None
     products = _correlate(x, dy, len(kernel), stride, padding)
     return _after(dx, products), _kernel(products, kernel.shape, stride)
 
 
 def _conv_transpose_backward(
     stride: int, padding: int, operands: Any, dy: Array
-) -> tuple[Array, Array]:
+) -> tuple[Array, Array | None]:
     x, kernel = operands
     turned = kernel.swapaxes(2, 3)
     dx = _gather(dy, turned, stride, padding)
+    if x is None:
+        return dx, None
     products = _correlate(dy, x, len(kernel), stride, padding)
     return _after(dx, products), _kernel(products, turned.shape, stride).swapaxes(2, 3)
 
 
+def _operands(x: Any, kernel: Any) -> tuple[Array | None, Array]:
+    """What the gradients need, of arguments that tell whether theirs is asked for."""
+    return x.value if kernel.perturbed else None, kernel.value
+
+
 conv_winograd.defvjp(
-    lambda x, kernel, stride, padding: (_gather(x, kernel, stride, padding), (x, kernel)),
+    lambda x, kernel, stride, padding: (
+        _gather(x.value, kernel.value, stride, padding), _operands(x, kernel)
+    ),
     _conv_backward,
-)
+    symbolic_zeros=True,
+)  # fmt: skip
 conv_transpose_winograd.defvjp(
-    lambda x, kernel, stride, padding: (_scatter(x, kernel, stride, padding), (x, kernel)),
+    lambda x, kernel, stride, padding: (
+        _scatter(x.value, kernel.value, stride, padding), _operands(x, kernel)
+    ),
     _conv_transpose_backward,
-)
+    symbolic_zeros=True,
+)  # fmt: skip
 
 
 def _gather(x: Array, kernel: Array, stride: int, padding: int) -> Array:

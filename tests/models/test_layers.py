@@ -120,6 +120,23 @@ def test_a_large_convolution_takes_less_arithmetic_and_gives_the_same(name, size
     assert flops[0] < 0.7 * flops[1]
 
 
+@pytest.mark.parametrize(("name", "size"), [("conv", 96), ("conv_transpose", 46)])
+def test_a_kernels_gradient_that_is_not_asked_for_is_not_computed(name, size):
+    """As the discriminator's is not, through which the generator learns."""
+    x, kernel = (jnp.asarray(each) for each in operands(0, 1, size, size, 32, 40, 4))
+
+    def loss(x, kernel):
+        return jnp.sin(getattr(layers, name)(x, kernel, stride=2, padding=1)).sum()
+
+    found, flops = {}, {}
+    for asked in (0, 1, (0, 1)):
+        program = jax.jit(jax.grad(loss, argnums=asked)).lower(x, kernel).compile()
+        found[asked], flops[asked] = program(x, kernel), program.cost_analysis()["flops"]
+    assert flops[0] < 0.75 * flops[0, 1]
+    for asked in (0, 1):
+        np.testing.assert_allclose(found[asked], found[0, 1][asked], rtol=1e-4, atol=1e-4)
+
+
 def test_cpu_runs_matrix_products_and_gpu_and_tpu_native_convolutions():
     x, kernel = jnp.ones((1, 8, 8, 3)), jnp.ones((4, 4, 3, 5))
     convolve = jax.jit(lambda x, kernel: layers.conv(x, kernel, stride=2, padding=1))
