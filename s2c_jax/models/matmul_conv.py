@@ -30,7 +30,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from s2c_jax.models.space_to_depth import crop, depth_to_space, space_to_depth, taps_of_blocks
+from s2c_jax.models.space_to_depth import crop, depth_to_space, taps_of_blocks
 
 TILE = 4
 
@@ -321,8 +321,12 @@ def _tiles(x: Array, side: int, step: int) -> list[list[Array]]:
 
 def _blocks(x: Array, height: int, width: int, taps: int, stride: int, padding: int) -> Array:
     """The blocks of pixels that whole tiles of height x width outputs are computed from."""
-    sides = [_inputs(side, taps) * stride for side in (height, width)]
-    return space_to_depth(_pad(x, padding, sides), stride)
+    x = _pad(x, padding, [_inputs(side, taps) * stride for side in (height, width)])
+    batch, rows, columns = x.shape[0], x.shape[1] // stride, x.shape[2] // stride
+    # As in `space_to_depth`, but stacked, which is done once. Where a tile is read XLA would
+    # find out anew which pixel is where in a block.
+    lines = [x[:, i::stride].reshape(batch, rows, columns, -1) for i in range(stride)]
+    return jnp.stack(lines, axis=3).reshape(batch, rows, columns, -1)
 
 
 def _inputs(outputs: int, taps: int) -> int:
