@@ -167,11 +167,15 @@ def make_networks(
 def compile_steps(
     config: ml_collections.ConfigDict, vgg: vgg16.Vgg16 | None = None
 ) -> Callable[[int, TrainState, Batch], tuple[TrainState, Metrics]]:
-    """Compiles what the training loop calls: a function of the step's number, from 1 on, and so on.
+    """Compiles what the training loop calls.
 
     Args:
         config: the run's settings.
         vgg: the network of the feature-level loss, needed if there is one.
+
+    Returns:
+        A function from a step's number, from 1 on, the state and a batch to the new state and the
+        metrics.
     """
     period = config.discriminator.update_every
     # What a condition within the program chooses, GPUs ask the host, and wait. The host has known
