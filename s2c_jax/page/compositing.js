@@ -195,8 +195,7 @@ function linesOf({ width, height, data }) {
   return [paper, opacity];
 }
 
-// What is no line was white, and was coloured; under lines is what is beside them. (Beyond the picture's
-// edges is nothing here; Pillow repeats its last pixels there.)
+// What is no line was white, and was coloured; under lines is what is beside them.
 function withoutLines(made, free) {
   const { width, height } = made;
   const color = new Float32Array(made.data.length), known = new Uint8Array(free.length);
@@ -223,14 +222,26 @@ function withoutLines(made, free) {
   const within = (left, top, right, bottom, c) =>
     sums[bottom * row + 4 * right + c] - sums[bottom * row + 4 * left + c] -
     sums[top * row + 4 * right + c] + sums[top * row + 4 * left + c];
+  // What lies within reach of a place, as the borders of parts and how often each counts: beyond the
+  // picture's edges its last pixels are repeated, as Pillow does.
+  const parts = (place, reach, length) => [
+    [Math.max(place - reach, 0), Math.min(place + reach + 1, length), 1],
+    [0, 1, Math.max(reach - place, 0)],
+    [length - 1, length, Math.max(place + reach + 1 - length, 0)],
+  ].filter((part) => part[2]);
   for (const reach of [...REACHES, Infinity]) {
     unknown = unknown.filter((i) => {
-      const x = i % width, y = Math.floor(i / width);
-      const left = Math.max(x - reach, 0), right = Math.min(x + reach + 1, width);
-      const top = Math.max(y - reach, 0), bottom = Math.min(y + reach + 1, height);
-      const count = within(left, top, right, bottom, 3);
-      if (!count || count / ((right - left) * (bottom - top)) < (reach < Infinity ? ENOUGH : 0)) return true;
-      for (let c = 0; c < 3; c++) color[3 * i + c] = within(left, top, right, bottom, c) / count;
+      const all = reach === Infinity, x = i % width, y = Math.floor(i / width);
+      const across = all ? [[0, width, 1]] : parts(x, reach, width);
+      const down = all ? [[0, height, 1]] : parts(y, reach, height);
+      const total = [0, 0, 0, 0];
+      for (const [top, bottom, rows] of down) {
+        for (const [left, right, columns] of across) {
+          for (let c = 0; c < 4; c++) total[c] += rows * columns * within(left, top, right, bottom, c);
+        }
+      }
+      if (!all && total[3] < ENOUGH * (2 * reach + 1) ** 2) return true;
+      for (let c = 0; c < 3; c++) color[3 * i + c] = total[c] / total[3];
       return false;
     });
   }

@@ -86,9 +86,8 @@ def test_it_colours_as_colorize_does(page, colorizer, tmp_path, name):
     found = np.asarray(Image.open(download.value.path()).convert("RGB")).astype(int)
     (expected,) = colorizer([Image.open(path)])
     difference = np.abs(found - np.asarray(expected))
-    # Under wide lines near the edges, what is there is guessed in another way.
-    assert difference.mean() < (1 if name == "dense" else 0.1)
-    assert name == "dense" or np.percentile(difference, 99) <= 2
+    assert difference.mean() < 0.1
+    assert np.percentile(difference, 99) <= 2
     dark = np.asarray(Image.open(path).convert("RGB")).max(axis=-1) < 100
     if name != "transparent":
         np.testing.assert_array_less(difference[dark], 3)
