@@ -4,7 +4,8 @@ python -m s2c_jax.datasets openmoji_sketch/64
 python -m s2c_jax.main --config configs/openmoji.py --workdir runs/openmoji
 
 gave a mean absolute error of 0.1037 on the held-out drawings, range [-1, 1], from 0.1591 of the
-sketches themselves, and 0.1093 with --config.seed=1. Why the default settings: experiments/quality/README.md. Fewer halvings fit a
+sketches themselves, and 0.1093 with --config.seed=1. Why the default settings:
+experiments/quality/README.md. Fewer halvings fit a
 picture of 64 px, half the width and a larger batch the ten minutes; the feature loss nearly doubles
 them (experiments/random_features/README.md).
 """

@@ -15,7 +15,7 @@ def get_config() -> ml_collections.ConfigDict:
     config = default_config()
     config.image_size = 64
     config.batch_size = 16
-    config.num_epochs = 25
+    config.num_epochs = 35
     config.dataset.name = "openmoji_sketch"
     config.generator.channels = (32, 64, 128, 256, 256, 256)
     config.discriminator.channels = (32, 64, 128, 256)
