@@ -2,18 +2,19 @@
 
 python -m s2c_jax.datasets anime_sketch_colorization/512 --manual_dir DOWNLOADS
 python -m s2c_jax.main --config configs/sketch2color.py --workdir runs/sketch2color
+python -m s2c_jax.main --config configs/sketch2color.py:hints --workdir runs/sketch2color_hints
 
-The recipe is meant for an accelerator; on the Kaggle pairs it has not been run to its end. What its
-losses do on a smaller data set: experiments/article_losses/README.md. What colours better there:
-experiments/quality/README.md.
+With ":hints" the network also takes hints and palettes. The recipe is meant for an accelerator; on
+the Kaggle pairs it has not been run to its end. What its losses do on a smaller data set:
+experiments/article_losses/README.md. What colours better there: experiments/quality/README.md.
 """
 
 import ml_collections
 
-from s2c_jax.config import default_config
+from s2c_jax.config import default_config, enable_guidance
 
 
-def get_config() -> ml_collections.ConfigDict:
+def get_config(variant: str = "") -> ml_collections.ConfigDict:
     config = default_config()
     config.augmentation.mirror = False
     config.augmentation.jitter = 0.0
@@ -21,4 +22,4 @@ def get_config() -> ml_collections.ConfigDict:
     config.loss.adversarial = 1.0
     config.optimizer.learning_rate = 0.0002
     config.optimizer.ema_decay = 0.0
-    return config
+    return enable_guidance(config, variant)

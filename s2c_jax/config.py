@@ -8,16 +8,13 @@ configs/sketch2color.py has all of the article's.
 import difflib
 import json
 import math
-import typing
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import ml_collections
 
 from s2c_jax import files
 from s2c_jax.errors import UserError
-from s2c_jax.losses import Pooling
-from s2c_jax.models.layers import Upsampling
 
 # What a run may change between one start and the next without becoming another run.
 _CHANGEABLE = (
@@ -25,13 +22,11 @@ _CHANGEABLE = (
     "optimizer.skip_not_finite", "validation.", "checkpoint.",
 )  # fmt: skip
 
-_CHOICES = {
-    key: typing.get_args(kinds)
-    for key, kinds in {
-        "precision": Literal["float32", "bfloat16"],
-        "generator.upsampling": Upsampling,
-        "discriminator.pooling": Pooling,
-    }.items()
+# The values that a key takes. A test compares them with the types of the modules that take them.
+CHOICES = {
+    "precision": ("float32", "bfloat16"),
+    "generator.upsampling": ("transposed", "resize"),
+    "discriminator.pooling": ("mean", "none"),
 }
 
 
@@ -131,6 +126,25 @@ def default_config() -> ml_collections.ConfigDict:
     return config.lock()
 
 
+def enable_guidance(config: ml_collections.ConfigDict, variant: str) -> ml_collections.ConfigDict:
+    """Applies the variant of a config file, which stands behind a colon: configs/openmoji.py:hints.
+
+    Args:
+        config: the settings, which are changed.
+        variant: "" changes nothing; "hints" lets the generator take hints and palettes.
+
+    Returns:
+        The settings.
+
+    Raises:
+        UserError: there is no such variant.
+    """
+    if variant not in ("", "hints"):
+        raise UserError(f"--config: there is no variant {variant!r}, but 'hints'")
+    config.generator.hints = config.generator.palette = variant == "hints"
+    return config
+
+
 def require_key(key: str) -> None:
     """Checks that there is a setting `key`, such as "loss.pixel".
 
@@ -179,7 +193,7 @@ def validate(config: ml_collections.ConfigDict, num_devices: int) -> None:
                 "loss.adversarial", "loss.pixel", "loss.feature",
                 "loss.total_variation", "loss.palette"):  # fmt: skip
         require(given[key] >= 0, key, "it must not be negative")
-    for key, kinds in _CHOICES.items():
+    for key, kinds in CHOICES.items():
         require(
             given[key] in kinds, key, "it must be " + " or ".join(f'"{kind}"' for kind in kinds)
         )

@@ -1,4 +1,8 @@
-"""The one exception for mistakes that a user can mend."""
+"""The exception for mistakes that a user can mend, and how the commands print it."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
 
 
 class UserError(Exception):
@@ -6,3 +10,28 @@ class UserError(Exception):
 
     The commands print the text without a traceback and exit with status 1.
     """
+
+
+def one_line(error: UserError | str) -> str:
+    """Returns an error as the commands print it, with the program's name in front."""
+    return f"s2c_jax: {error}"
+
+
+def print_error(error: UserError | str) -> None:
+    """Prints an error that does not end the command, as one line on standard error."""
+    print(one_line(error), file=sys.stderr)
+
+
+@contextlib.contextmanager
+def naming(setting: str) -> Iterator[None]:
+    """Puts a flag or a config key in front of the message of a `UserError` raised within.
+
+    Code that knows no flags raises the error; the caller knows which flag mends it.
+
+    Args:
+        setting: such as "--lpips_vgg" or "config.loss.feature_weights".
+    """
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{setting}: {error}") from None

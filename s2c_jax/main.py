@@ -1,4 +1,7 @@
-"""Trains: python -m s2c_jax.main --config configs/openmoji.py --workdir runs/openmoji."""
+"""Trains: python -m s2c_jax.main --config configs/openmoji.py --workdir runs/openmoji.
+
+A run that was stopped goes on from its last checkpoint when the same command is given again.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -6,24 +9,21 @@ from signal import Signals
 
 from absl import app
 
-from s2c_jax import flags, runtime
-from s2c_jax.errors import UserError
-from s2c_jax.train import train_and_evaluate
+from s2c_jax import cli, flags, runtime
+from s2c_jax.training.loop import train_and_evaluate
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Trains with the settings that the flags give."""
+    """Trains with the settings of the flags; exits with 128 + the number of a signal that came."""
     runtime.prepare()
-    try:
-        if arguments[1:]:
-            raise UserError(f"what is {arguments[1]!r} for? A setting looks like --config.seed=1")
+    with cli.user_errors():
+        flags.require_no_arguments(arguments)
         flags.join_processes()
-        signal = train_and_evaluate(flags.CONFIG.value, flags.workdir())
-    except UserError as error:
-        sys.exit(f"s2c_jax: {error}")
-    except KeyboardInterrupt:
-        # Before there is a state, there is nothing to keep.
-        signal = Signals.SIGINT
+        try:
+            signal = train_and_evaluate(flags.CONFIG.value, flags.workdir())
+        except KeyboardInterrupt:
+            # Ctrl-C before training has begun: there is no state to save.
+            signal = Signals.SIGINT
     if signal:
         sys.exit(128 + signal)
 

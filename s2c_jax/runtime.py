@@ -18,7 +18,7 @@ def prepare() -> None:
     To be called before anything computes.
     """
     keep_memory()
-    keep_compiled()
+    cache_compiled_programs()
 
 
 def keep_memory() -> None:
@@ -44,13 +44,13 @@ def keep_memory() -> None:
     mallopt(_TOP_PAD, 2**26)
 
 
-def give_back() -> None:
+def trim_heap() -> None:
     """Gives the system what `keep_memory` kept and nothing uses; the next step asks for it anew."""
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def keep_compiled() -> None:
+def cache_compiled_programs() -> None:
     """Lets JAX keep compiled programs in the user's cache, so that another run need not compile.
 
     The environment variable JAX_COMPILATION_CACHE_DIR, if it is set, says where instead.

@@ -24,29 +24,13 @@ import pathlib
 from collections.abc import Iterator
 
 import jax
-import numpy as np
 import pytest
 from ml_collections import ConfigDict
-from tensorboardX.proto import event_pb2
 
-from s2c_jax.config import default_config
 from s2c_jax.datasets.openmoji_sketch import openmoji_sketch
-from s2c_jax.train import train_and_evaluate
-
-NUM_DRAWINGS = 48
-
-
-def drawing(color: str, radius: float, *, line: bool = True) -> str:
-    """An SVG in OpenMoji's layout: a disc of one colour and its outline."""
-    outline = (
-        f'<g id="line"><circle cx="36" cy="36" r="{radius}" fill="none" stroke="#000" '
-        'stroke-width="2"/></g>'
-    )
-    return (
-        '<svg id="emoji" viewBox="0 0 72 72" xmlns="http://www.w3.org/2000/svg">'
-        f'<g id="color"><circle cx="36" cy="36" r="{radius}" fill="{color}"/></g>'
-        f"{outline if line else ''}</svg>"
-    )
+from s2c_jax.training.loop import train_and_evaluate
+from tests.support.configs import make_small_config
+from tests.support.drawings import NUM_DRAWINGS, drawing
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -115,46 +99,3 @@ def guided_workdir(tmp_path_factory: pytest.TempPathFactory, data_dir: str) -> p
     path = tmp_path_factory.mktemp("guided")
     train_and_evaluate(config, path)
     return path
-
-
-def make_small_config(data_dir: str) -> ConfigDict:
-    """A run of seconds on the small drawings."""
-    config = default_config()
-    config.image_size = 64
-    config.batch_size = 8
-    config.num_epochs = 2
-    config.dataset.name = "openmoji_sketch"
-    config.dataset.data_dir = data_dir
-    config.generator.channels = (4, 8, 8)
-    config.discriminator.channels = (4, 8)
-    config.loss.feature = 0.0
-    config.validation.num_samples = 2
-    config.validation.num_pairs = 4
-    return config
-
-
-def assert_trees_equal(actual, expected, **tolerance: float) -> None:
-    """Compares trees leaf by leaf, exactly or within NumPy's rtol and atol."""
-    assert jax.tree.structure(actual) == jax.tree.structure(expected)
-    for (path, left), right in zip(
-        jax.tree_util.tree_leaves_with_path(actual), jax.tree.leaves(expected), strict=True
-    ):
-        name = jax.tree_util.keystr(path)
-        if tolerance:
-            np.testing.assert_allclose(left, right, err_msg=name, **tolerance)
-        else:
-            np.testing.assert_array_equal(left, right, err_msg=name)
-
-
-def scalars(folder: pathlib.Path) -> dict[str, list[tuple[int, float]]]:
-    """Reads TensorBoard's records: length (8 bytes), checksum (4), the event, checksum (4)."""
-    found: dict[str, list[tuple[int, float]]] = {}
-    for file in sorted(folder.glob("events.*")):
-        data = file.read_bytes()
-        while data:
-            length = int.from_bytes(data[:8], "little")
-            event = event_pb2.Event.FromString(data[12 : 12 + length])
-            data = data[16 + length :]
-            for value in event.summary.value:
-                found.setdefault(value.tag, []).append((event.step, value.simple_value))
-    return found

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2c_jax import checkpoint, colorize, images, palette
+from s2c_jax import checkpoint, colorize
 from s2c_jax import config as config_lib
-from s2c_jax.colorizer import Colorizer
+from s2c_jax.drawing import image_files, palette
 from s2c_jax.errors import UserError
-from s2c_jax.inference import batch_size
+from s2c_jax.inference import batches
+from s2c_jax.inference.batching import batch_size
+from s2c_jax.inference.colorizer import Colorizer
 from s2c_jax.models.generator import Generator
 
 
@@ -178,7 +180,7 @@ def test_held_out_sketches_are_laid_out_beside_the_truth(workdir, tmp_path, caps
     assert code == 0
     assert output.out.splitlines()[-1].endswith(str(tmp_path / "out" / "sheet.png"))
     assert len(list((tmp_path / "out").glob("*.png"))) == 4
-    assert images.read(tmp_path / "out" / "sheet.png").width > 3 * 128
+    assert image_files.read(tmp_path / "out" / "sheet.png").width > 3 * 128
     (tmp_path / "out" / "sheet.png").unlink()
     code, _ = run(["--workdir", workdir, "--held_out", "3", "--output", tmp_path / "out"], capsys)
     assert "held_out_0001.png: exists already" in code
@@ -214,7 +216,7 @@ def test_reading_ahead_is_bounded_and_keeps_the_order():
             yield i
 
     with ThreadPoolExecutor() as pool:
-        results = colorize._in_threads(pool, lambda i: 10 * i, items())
+        results = batches._in_threads(pool, lambda i: 10 * i, items())
         assert not taken
         assert [next(results) for _ in range(5)] == [0, 10, 20, 30, 40]
         assert len(taken) <= 5 + 2 * batch_size()

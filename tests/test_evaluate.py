@@ -10,13 +10,15 @@ import pytest
 import safetensors.numpy
 from PIL import Image
 
-from s2c_jax import evaluate, frechet, input_pipeline, metrics, scoring
-from s2c_jax.datasets import pairs
-from s2c_jax.models import inception
-from s2c_jax.train import train_and_evaluate
-from tests.conftest import make_small_config, scalars
-from tests.models.test_inception import random_tensors
-from tests.models.test_lpips import linear_tensors, vgg_tensors
+from s2c_jax import evaluate
+from s2c_jax.datasets import input_pipeline, pairs
+from s2c_jax.evaluation import baselines, frechet, metrics, scoring
+from s2c_jax.pretrained import inception
+from s2c_jax.training.loop import train_and_evaluate
+from tests.support.configs import make_small_config
+from tests.support.inception import random_tensors
+from tests.support.lpips import linear_tensors, vgg_tensors
+from tests.support.tensorboard import scalars
 
 
 @pytest.fixture(scope="module")
@@ -137,13 +139,13 @@ def test_the_mean_colour_is_painted_under_the_lines_of_what_they_enclose():
         truth = sketch.copy()
         truth[5:11, 5:11] = color
         sources.append(encoded(sketch, truth))
-    mean = evaluate.mean_color(sources)
+    mean = baselines.mean_color(sources)
     np.testing.assert_allclose(mean, (150, 75, 0))
-    (filled,) = evaluate.fill(mean, sketch[None])
+    (filled,) = baselines.fill_inside_lines(mean, sketch[None])
     assert (filled[5:11, 5:11] == (150, 75, 0)).all()
     assert (filled[4, 4:12] == 0).all()
     assert (filled[:4] == 255).all()
-    assert (evaluate.mean_color([encoded(sketch, sketch)]) == 255).all()
+    assert (baselines.mean_color([encoded(sketch, sketch)]) == 255).all()
 
 
 def test_pairs_are_read_a_chunk_at_a_time(validation, monkeypatch):

@@ -10,15 +10,16 @@ import pytest
 
 from s2c_jax import checkpoint
 from s2c_jax.errors import UserError
-from s2c_jax.import_keras import import_generator
-from s2c_jax.train import initial_state, train_and_evaluate
-from tests.conftest import assert_trees_equal
-from tests.test_main import run
+from s2c_jax.training.build import init_state
+from s2c_jax.training.import_keras import import_generator
+from s2c_jax.training.loop import train_and_evaluate
+from tests.support.commands import run
+from tests.support.trees import assert_trees_equal
 
 
 def write(path, config, *, leave_out=(), kernel_of=None):
     """Writes random weights in the layout that Keras 2 saves a model's weights in."""
-    params = initial_state(config).generator.params
+    params = init_state(config).generator.params
     rng = np.random.default_rng(0)
     depth = len(config.generator.channels)
     names = [f"encoder_{i}" for i in range(depth)] + [f"decoder_{i}" for i in range(depth - 1)]
@@ -50,8 +51,8 @@ def test_training_goes_on_from_it(tmp_path, keras_config):
     keras_config.num_epochs = 1
     path, workdir = write(tmp_path / "generator.h5", keras_config), tmp_path / "run"
     import_generator(path, keras_config, workdir)
-    assert checkpoint.steps(workdir) == [0]
-    state = initial_state(keras_config)
+    assert checkpoint.all_steps(workdir) == [0]
+    state = init_state(keras_config)
     with checkpoint.open_manager(workdir, 3) as manager:
         restored = checkpoint.restore_latest(manager, state, None, 0)
     with h5py.File(path) as file:
@@ -67,7 +68,7 @@ def test_training_goes_on_from_it(tmp_path, keras_config):
     assert_trees_equal(restored.discriminator, state.discriminator)
 
     train_and_evaluate(keras_config, workdir)
-    last = checkpoint.steps(workdir)[-1]
+    last = checkpoint.all_steps(workdir)[-1]
     assert last > 0
     shapes = jax.eval_shape(lambda: state.colorizer)
     averaged = keras_config.optimizer.ema_decay > 0

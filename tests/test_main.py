@@ -1,6 +1,5 @@
 """The command line as a user meets it: in a process of its own."""
 
-import pathlib
 import re
 import subprocess
 import sys
@@ -8,25 +7,7 @@ import sys
 import pytest
 from PIL import Image
 
-ROOT = pathlib.Path(__file__).parent.parent
-CONFIG = ROOT / "configs" / "openmoji.py"
-SMALL = [
-    "--config.batch_size=8",
-    "--config.num_epochs=1",
-    "--config.generator.channels=(4, 8, 8)",
-    "--config.discriminator.channels=(4, 8)",
-]
-
-
-def run(module, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", f"s2c_jax.{module}", *map(str, arguments)],
-        cwd=ROOT,
-        env={"PATH": "", "JAX_PLATFORMS": "cpu", "HOME": "/nonexistent"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+from tests.support.commands import CONFIG, ROOT, SMALL, run
 
 
 @pytest.mark.parametrize(

@@ -26,10 +26,12 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from configs import sketch2color
-from s2c_jax import checkpoint, runtime, train
-from s2c_jax.colorize import colorize_files, find_jobs
-from s2c_jax.colorizer import Colorizer
-from s2c_jax.inference import batch_size
+from s2c_jax import checkpoint, runtime
+from s2c_jax.inference.batches import colorize_files
+from s2c_jax.inference.batching import batch_size
+from s2c_jax.inference.colorizer import Colorizer
+from s2c_jax.inference.jobs import find_jobs
+from s2c_jax.training import build
 
 ROUNDS = 3
 # An untrained network paints noise, and PNG takes 2.8 ms for that. With so much of it it takes 1.8
@@ -43,12 +45,12 @@ def make_run(workdir: Path, size: int) -> None:
     config = sketch2color.get_config()
     config.image_size = size
     with (
-        train.claim_workdir(config, workdir),
+        workdir.claim_workdir(config, workdir),
         checkpoint.open_manager(workdir, keep=1) as manager,
     ):
-        state = train.initial_state(config)
+        state = build.init_state(config)
         state.generator.params["output"]["kernel"] *= NOISE
-        checkpoint.save_start(manager, state)
+        checkpoint.save_initial(manager, state)
 
 
 def make_sketches(folder: Path, count: int, size: int) -> None:

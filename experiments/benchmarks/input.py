@@ -26,10 +26,10 @@ import tensorflow_datasets as tfds
 
 from configs import openmoji
 from experiments.benchmarks.step import flop
-from s2c_jax import input_pipeline, train
+from s2c_jax.datasets import input_pipeline
 from s2c_jax.datasets.decoded import DecodedSource, path_of
 from s2c_jax.datasets.pairs import open_records
-from s2c_jax.train_step import pmap_train_step
+from s2c_jax.training import build
 
 EPOCHS = 10
 # Of 512 px, batch 32: README.md.
@@ -78,8 +78,8 @@ def wait_in_training(steps: int) -> dict[str, object]:
     """Trains the demo's step on its own data, and counts the waiting."""
     config = openmoji.get_config()
     source = input_pipeline.open_split(config.dataset.name, config.image_size, "train")
-    state = train.initial_state(config)
-    step = pmap_train_step(train.make_step(config))
+    state = build.init_state(config)
+    step = build.map_over_devices(build.build_step(config))
     batches = input_pipeline.train_batches(
         source,
         batch_size=config.batch_size,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import jax
 
-from s2c_jax.models import layers
+from s2c_jax.models.convolution import dispatch
 
 # Side of the input, its channels, and the output's.
 CONV = [(256, 3, 64), (128, 64, 128), (64, 128, 256), (32, 256, 512), (16, 512, 512), (8, 512, 512)]
@@ -42,7 +42,7 @@ def main() -> None:
     """Times them."""
     print("| | values | input's gradient | kernel's gradient |")
     print("| --- | ---: | ---: | ---: |")
-    for function, shapes in ((layers.conv, CONV), (layers.conv_transpose, CONV_TRANSPOSE)):
+    for function, shapes in ((dispatch.conv, CONV), (dispatch.conv_transpose, CONV_TRANSPOSE)):
         for side, channels, features in shapes:
             key = jax.random.key(0)
             x = jax.random.normal(key, (4, side, side, channels))

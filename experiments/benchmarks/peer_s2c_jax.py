@@ -11,8 +11,8 @@ import jax  # isort: skip
 import numpy as np
 
 from configs import sketch2color
-from s2c_jax import input_pipeline, runtime, train
-from s2c_jax.train_step import pmap_train_step
+from s2c_jax import distributed, runtime
+from s2c_jax.training import build
 
 
 def prepare(options: argparse.Namespace) -> measure.Work:
@@ -27,18 +27,18 @@ def prepare(options: argparse.Namespace) -> measure.Work:
     config.discriminator.channels = measure.DISCRIMINATOR
     # The work has no feature loss, and no batch without the discriminator.
     config.loss.feature, config.discriminator.update_every = 0.0, 1
-    generator, _, _ = train.make_networks(config)
-    step = pmap_train_step(train.make_step(config))
+    generator, _, _ = build.build_networks(config)
+    step = build.map_over_devices(build.build_step(config))
     begun = time.perf_counter()
-    compiled = train.compile_step(step, config)
+    compiled = build.compile_ahead(step, config)
     compile_seconds = time.perf_counter() - begun
-    state = train.initial_state(config)
+    state = build.init_state(config)
     colorize = jax.jit(lambda variables, x: generator.apply(variables, x, train=False))
     shape = (options.batch, options.size, options.size, 3)
     pictures = np.random.default_rng(0).integers(0, 256, (2, 1, *shape), np.uint8)
     batch = dict(zip(("sketch", "color"), pictures, strict=True))
     batch["palette"] = np.zeros((1, options.batch, 4, 4, 3), np.uint8)
-    batch = jax.device_put(batch, input_pipeline.batch_sharding())
+    batch = jax.device_put(batch, distributed.batch_sharding())
     sketch = jax.random.uniform(jax.random.key(0), shape, minval=-1.0, maxval=1.0)
 
     def take_step() -> object:

@@ -15,7 +15,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from experiments.large_drawings.run import sketches
-from s2c_jax import export
+from s2c_jax.export import __main__
 
 SIZES = (256, 1000, 4000)
 
@@ -39,7 +39,7 @@ def main() -> None:
     flags = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         file = Path(name) / "page.html"
-        export.main(["--workdir", str(flags.workdir), "--format", "html", str(file)])
+        __main__.main(["--workdir", str(flags.workdir), "--format", "html", str(file)])
         browser = playwright.chromium.launch(executable_path=flags.chromium, args=["--no-sandbox"])
         page = browser.new_page()
         page.set_default_timeout(120_000)

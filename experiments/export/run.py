@@ -20,7 +20,10 @@ import onnxruntime
 from jaxtyping import PyTree
 
 from experiments import runs
-from s2c_jax import export, inference, input_pipeline, runtime
+from s2c_jax import runtime
+from s2c_jax.datasets import input_pipeline
+from s2c_jax.export import stablehlo
+from s2c_jax.inference import load, onnx_backend
 from s2c_jax.models.generator import Generator
 
 DRAWINGS = 20
@@ -33,19 +36,21 @@ Function = Callable[..., np.ndarray]
 
 def functions(generator: Generator, variables: PyTree) -> dict[str, Function]:
     """Returns the generator as ours and as what each file holds, each a function of its inputs."""
-    names = list(export.inputs(generator))
+    names = list(onnx_backend.network_inputs(generator))
     ours = jax.jit(
         lambda *given: generator.apply(
             variables, **dict(zip(names, given, strict=True)), train=False
         )
     )
-    session = onnxruntime.InferenceSession(export.to_onnx(generator, variables).SerializeToString())
-    file = export.to_stablehlo(generator, variables).serialize()
-    stablehlo = jax.jit(jax.export.deserialize(file).call)
+    session = onnxruntime.InferenceSession(
+        onnx_backend.to_onnx(generator, variables).SerializeToString()
+    )
+    file = stablehlo.to_stablehlo(generator, variables).serialize()
+    exported = jax.jit(jax.export.deserialize(file).call)
     return {
         "ours": lambda *given: np.asarray(ours(*given)),
         "ONNX Runtime": lambda *given: session.run(None, dict(zip(names, given, strict=True)))[0],
-        "StableHLO": lambda *given: np.asarray(stablehlo(*given)),
+        "StableHLO": lambda *given: np.asarray(exported(*given)),
     }
 
 
@@ -53,7 +58,9 @@ def arguments(generator: Generator, sketches: np.ndarray) -> list[np.ndarray]:
     """Returns sketches, and guidance that says nothing."""
     shapes = {"hints": (*sketches.shape[:3], 4), "palette": (len(sketches), 4, 4, 4)}
     said = [
-        np.zeros(shapes[name], np.float32) for name in export.inputs(generator) if name in shapes
+        np.zeros(shapes[name], np.float32)
+        for name in onnx_backend.network_inputs(generator)
+        if name in shapes
     ]
     return [sketches, *said]
 
@@ -82,7 +89,7 @@ def main() -> None:
     parser.add_argument("--workdir", type=Path, required=True)
     flags = parser.parse_args()
     runtime.keep_memory()
-    config, generator, _, variables = inference.load_generator(flags.workdir, "last")
+    config, generator, _, variables = load.load_generator(flags.workdir, "last")
     source = input_pipeline.open_split(
         config.dataset.name, config.image_size, "validation", config.dataset.data_dir
     )

@@ -20,9 +20,13 @@ import numpy as np
 import skimage.color
 
 from experiments import runs
-from s2c_jax import guidance, images, input_pipeline, metrics, palette, runtime
-from s2c_jax.augment import normalize
-from s2c_jax.colorizer import Colorizer
+from s2c_jax import runtime
+from s2c_jax.datasets import input_pipeline
+from s2c_jax.drawing import palette, sheets
+from s2c_jax.evaluation import metrics
+from s2c_jax.inference.colorizer import Colorizer
+from s2c_jax.models.ranges import normalize
+from s2c_jax.training import guidance
 
 WORKDIRS = Path("runs/hints")
 CONFIGS = {"plain": "configs/openmoji.py", "hints": "configs/openmoji_hints.py"}
@@ -164,7 +168,7 @@ def sheet(colorizer: Colorizer, pairs: input_pipeline.Pairs) -> Any:
         given = [palette.from_colors(text)] * SHOWN
         columns[text] = colorizer.colorize_squares(pairs["sketch"], palettes=given)
     columns["truth"] = pairs["color"]
-    return images.sheet(list(columns.values()), list(columns), groups=2, cell=96)
+    return sheets.sheet(list(columns.values()), list(columns), groups=2, cell=96)
 
 
 def results_of(workdirs: Mapping[str, Path], pairs: input_pipeline.Pairs) -> dict[str, Any]:

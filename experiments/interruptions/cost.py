@@ -18,7 +18,9 @@ import jax.numpy as jnp
 import ml_collections
 
 from configs import openmoji, sketch2color
-from s2c_jax import checkpoint, input_pipeline, runtime, train
+from s2c_jax import checkpoint, runtime
+from s2c_jax.datasets import input_pipeline
+from s2c_jax.training import build
 
 SAVES = 5
 
@@ -27,7 +29,7 @@ def measure(name: str, config: ml_collections.ConfigDict) -> dict[str, Any]:
     """Saves a few times, each after the one before has been written."""
     source = input_pipeline.open_split("openmoji_sketch", 64, "train")
     batches = input_pipeline.train_batches(source, batch_size=16, seed=0, num_threads=1)
-    state = train.initial_state(config)
+    state = build.init_state(config)
     stands, written = [], []
     with (
         tempfile.TemporaryDirectory() as folder,

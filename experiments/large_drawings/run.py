@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from s2c_jax import compositing, images, runtime
-from s2c_jax.colorizer import Colorizer
+from s2c_jax import runtime
 from s2c_jax.datasets import pairs
 from s2c_jax.datasets.openmoji_sketch import openmoji_sketch
+from s2c_jax.drawing import preparation, sheets
+from s2c_jax.inference.colorizer import Colorizer
 
 SIZES = (256, 1000, 4000)
 SHOWN_SIZE, SHOWN_CELL, DRAWINGS = 1000, 200, 9
@@ -41,7 +42,7 @@ def sketches(size: int) -> list[Image.Image]:
 
 def stretched(colorizer: Colorizer, drawings: list[Image.Image]) -> list[Image.Image]:
     """Enlarges the network's pictures, lines and all."""
-    squares = np.stack([compositing.reduce(d, colorizer.image_size) for d in drawings])
+    squares = np.stack([preparation.downscale_sketch(d, colorizer.image_size) for d in drawings])
     return [
         Image.fromarray(colored).resize(drawing.size, Image.Resampling.LANCZOS)
         for colored, drawing in zip(colorizer.colorize_squares(squares), drawings, strict=True)
@@ -79,7 +80,7 @@ def main() -> None:
         np.stack([np.asarray(p.resize(shown, Image.Resampling.LANCZOS)) for p in column])
         for column in columns.values()
     ]
-    sheet = images.sheet(pictures, list(columns), groups=3)
+    sheet = sheets.sheet(pictures, list(columns), groups=3)
     flags.output.mkdir(parents=True, exist_ok=True)
     sheet.save(flags.output / "sheet.webp", quality=85)
 

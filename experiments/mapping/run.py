@@ -20,8 +20,8 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from configs import openmoji
-from s2c_jax import input_pipeline, runtime, train
-from s2c_jax.train_step import pmap_train_step
+from s2c_jax import distributed, runtime
+from s2c_jax.training import build
 
 # Channels of generator and discriminator: so narrow that a step is dispatch alone, and the demo's.
 NETWORKS: dict[str, tuple[tuple[int, ...], tuple[int, ...]] | None] = {
@@ -35,7 +35,7 @@ def measure(network: str, rounds: int) -> dict[str, Any]:
     config = openmoji.get_config()
     if channels := NETWORKS[network]:
         config.generator.channels, config.discriminator.channels = channels
-    step = train.make_step(config)
+    step = build.build_step(config)
     mesh = Mesh(np.array(jax.devices()), ("batch",))
     shares = PartitionSpec("batch")
     sharded = jax.jit(
@@ -55,15 +55,15 @@ def measure(network: str, rounds: int) -> dict[str, Any]:
     stacked = {key: value.reshape(devices, -1, size, size, 3) for key, value in flat.items()}
     ways: dict[str, tuple[Callable[..., Any], Any]] = {
         "pmap": (
-            pmap_train_step(step),
-            jax.device_put(stacked, input_pipeline.batch_sharding()),
+            build.map_over_devices(step),
+            jax.device_put(stacked, distributed.batch_sharding()),
         ),
         "shard_map": (sharded, jax.device_put(flat, NamedSharding(mesh, shares))),
     }
     line: dict[str, Any] = {"network": network, "devices": devices, "batch": batch}
     states, times = {}, {way: ([], []) for way in ways}  # type: ignore[var-annotated]
     for way, (call, given) in ways.items():
-        states[way] = train.initial_state(config)
+        states[way] = build.init_state(config)
         program = call.lower(states[way], given).compile()  # type: ignore[attr-defined]
         memory = program.memory_analysis()
         line[f"{way}_temporary_mb"] = round(memory.temp_size_in_bytes / 1e6, 1)

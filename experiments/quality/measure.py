@@ -18,11 +18,14 @@ import orbax.checkpoint as ocp
 from PIL import Image, ImageDraw
 
 from experiments.quality.run import WORKDIRS
-from s2c_jax import checkpoint, images, input_pipeline
+from s2c_jax import checkpoint
 from s2c_jax import config as config_lib
-from s2c_jax.inference import Pictures, everywhere, make_generate
+from s2c_jax.datasets import input_pipeline
+from s2c_jax.distributed import replicated_sharding
+from s2c_jax.drawing import image_files, sheets
+from s2c_jax.evaluation.scoring import Colorize, score
+from s2c_jax.inference.generate import Pictures, make_generate
 from s2c_jax.models.generator import Generator
-from s2c_jax.scoring import Colorize, score
 
 NUM_PICTURES = 12
 METRICS = ("ciede2000", "ciede2000_hue", "colorfulness", "leakage", "line_loss", "checkerboard",
@@ -66,13 +69,13 @@ def colorize(row: Row, workdir: Path) -> Colorize:
     variables = state["ema"] if row.averaged else state["generator"]
     variables = {key: variables[key] for key in ("params", "batch_stats")}
     generate = make_generate(Generator(**config.generator))
-    return functools.partial(generate, jax.device_put(variables, everywhere()))
+    return functools.partial(generate, jax.device_put(variables, replicated_sharding()))
 
 
 def strip(pictures: Pictures, title: str) -> Image.Image:
     """Lays pictures out side by side, behind a title."""
     width, side = 210, pictures.shape[1]
-    page = Image.new("RGB", (width + len(pictures) * (side + 2), side + 2), images.WHITE)
+    page = Image.new("RGB", (width + len(pictures) * (side + 2), side + 2), image_files.WHITE)
     ImageDraw.Draw(page).text((4, side / 2), title, fill=(32, 32, 32), anchor="lm")
     for i, picture in enumerate(pictures):
         page.paste(Image.fromarray(picture), (width + i * (side + 2), 1))
@@ -102,7 +105,7 @@ def main() -> None:
     strips = [strip(pairs["sketch"][:NUM_PICTURES], "sketch")]
     (WORKDIRS / "rows").mkdir(exist_ok=True)
     for title, row in ROWS.items():
-        workdirs = [path for path in (WORKDIRS / row.run).glob("*") if checkpoint.steps(path)]
+        workdirs = [path for path in (WORKDIRS / row.run).glob("*") if checkpoint.all_steps(path)]
         for workdir in sorted(workdirs, key=lambda path: int(path.name)):
             color = colorize(row, workdir)
             scores = score(color, validation, len(validation))
@@ -110,7 +113,7 @@ def main() -> None:
             if len(results[title]) == 1:
                 colored = color(pairs["sketch"])
                 strips.append(strip(colored[:NUM_PICTURES], title))
-                sheet = images.sheet(
+                sheet = sheets.sheet(
                     [pairs["sketch"], colored, pairs["color"]], ["sketch", "coloured", "truth"]
                 )
                 name = f"{row.run}{'' if row.averaged else '_not_averaged'}"

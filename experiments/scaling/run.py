@@ -7,16 +7,14 @@ tables of docs/scaling.md.
 """
 
 import argparse
-import math
-import re
 from typing import NamedTuple
 
 import jax
 
 from configs import sketch2color
 from experiments.benchmarks.step import flop
-from s2c_jax import train
-from s2c_jax.train_step import pmap_train_step
+from s2c_jax.training import build
+from tests.support.hlo import collectives
 
 
 class Sent(NamedTuple):
@@ -69,32 +67,15 @@ NETWORK_SHARE = 0.8
 CHIPS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
-def collectives(program: str) -> list[tuple[str, int]]:
-    """Returns the kind of each collective of a compiled program, and its float32 operands' number.
-
-    Args:
-        program: its HLO as text.
-    """
-    found = re.findall(r"= (.*?) (all-[a-z]+|reduce-scatter|collective-\w+)\(", program)
-    return [
-        (
-            kind,
-            sum(
-                math.prod(int(side) for side in shape.split(",") if side)
-                for shape in re.findall(r"f32\[([\d,]*)\]", shapes)
-            ),
-        )
-        for shapes, kind in found
-    ]
-
-
 def sent_by_a_step(size: int) -> Sent:
     """Compiles the article's step, with the discriminator's update, and looks."""
     config = sketch2color.get_config()
     config.image_size, config.batch_size, config.loss.feature = size, 8, 0.0
     # Else the program has the step without it, too.
     config.discriminator.update_every = 1
-    program = train.compile_step(pmap_train_step(train.make_step(config)), config).as_text()
+    program = build.compile_ahead(
+        build.map_over_devices(build.build_step(config)), config
+    ).as_text()
     assert program is not None
     found = collectives(program)
     return Sent(len(found), sum(count for _, count in found) * 4 / 1e6)

@@ -24,9 +24,9 @@ import torch
 
 from experiments import runs
 from experiments.quality.run import EPOCHS, RUNS, WORKDIRS
-from s2c_jax import input_pipeline
-from s2c_jax.inference import Pictures
-from s2c_jax.scoring import score
+from s2c_jax.datasets import input_pipeline
+from s2c_jax.evaluation.scoring import score
+from s2c_jax.inference.generate import Pictures
 from tests.parity import reference
 
 

@@ -1,13 +1,13 @@
 """Prepares a data set: python -m s2c_jax.datasets openmoji_sketch/64."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import tensorflow_datasets as tfds
 
 import s2c_jax.datasets
+from s2c_jax import cli
 from s2c_jax.datasets import decoded, pairs
 from s2c_jax.errors import UserError
 
@@ -25,11 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--manual_dir", help="where your own files are, for a data set of them")
     parser.add_argument("--decoded", action="store_true",
                         help="also keep the pictures decoded: see README")  # fmt: skip
+    cli.add_import_argument(parser)
     flags = parser.parse_args(arguments)
-    try:
+    with cli.user_errors():
+        cli.import_modules(flags.imports)
         prepare(flags.name, flags.data_dir, flags.manual_dir, keep_decoded=flags.decoded)
-    except UserError as error:
-        sys.exit(f"s2c_jax: {error}")
 
 
 def prepare(

@@ -27,7 +27,7 @@ def pair_dtype(size: int) -> np.dtype:
     return np.dtype([(name, np.uint8, shapes[name]) for name in pairs.FEATURES])
 
 
-def write(path: Path, source: Any) -> None:
+def write(path: Path, source: pairs.PairSource) -> None:
     """Decodes all pairs into a file, an array of `pair_dtype`, whole or not at all.
 
     Args:

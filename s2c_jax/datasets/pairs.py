@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -18,7 +18,7 @@ import tqdm
 from jaxtyping import UInt8
 from PIL import Image
 
-from s2c_jax import images, palette
+from s2c_jax.drawing import image_files, palette
 from s2c_jax.errors import UserError
 
 _VALIDATION_SHARE = 0.1
@@ -30,6 +30,22 @@ FEATURES = ("sketch", "color", "palette")
 
 Example = dict[str, Any]
 Pair = dict[str, UInt8[np.ndarray, "rows columns 3"]]
+
+
+@runtime_checkable
+class PairSource(Protocol):
+    """A random-access source of examples: "sketch", "color" and "palette", as `decode` takes them.
+
+    Pictures are PNG files' bytes, or decoded uint8 arrays.
+    """
+
+    def __len__(self) -> int:
+        """Returns the number of examples."""
+        ...
+
+    def __getitem__(self, index: int, /) -> Mapping[str, Any]:
+        """Returns one example."""
+        ...
 
 
 @dataclasses.dataclass
@@ -192,23 +208,23 @@ def encode(
         colors: the colour picture's palette; None has it computed.
     """
     return {
-        "sketch": images.encode_png(sketch),
-        "color": images.encode_png(color),
+        "sketch": image_files.encode_png(sketch),
+        "color": image_files.encode_png(color),
         "palette": palette.extract(np.asarray(color)) if colors is None else colors,
     }
 
 
-def decode(example: Example) -> Pair:
+def decode(example: Mapping[str, Any]) -> Pair:
     """Returns an example's "sketch", "color" and "palette", decoded unless they are already."""
     return {
         key: example[key]
         if isinstance(example[key], np.ndarray)
-        else images.decode_png(example[key])
+        else image_files.decode_png(example[key])
         for key in FEATURES
     }
 
 
-def open_records(builder: tfds.core.DatasetBuilder, split: str) -> Any:
+def open_records(builder: tfds.core.DatasetBuilder, split: str) -> PairSource:
     """Returns a random-access source of a prepared data set's examples, for `decode`."""
     skip = tfds.decode.SkipDecoding()
     return builder.as_data_source(split, decoders={"sketch": skip, "color": skip})

@@ -5,10 +5,7 @@ convolutions are matrix products (`matmul_conv`). `jax.lax.platform_dependent` c
 program is lowered; callers cannot tell which one ran.
 """
 
-import contextlib
-import contextvars
 import itertools
-from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import flax.linen as nn
@@ -18,108 +15,17 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key
 
-from s2c_jax.models import matmul_conv, native_conv
+from s2c_jax.distributed import BATCH_AXIS
+from s2c_jax.models.convolution import add_bias, conv, conv_transpose
 
 Upsampling = Literal["transposed", "resize"]
 
+
 kernel_init = nn.initializers.normal(stddev=0.02)
+
 
 # What batch norm adds to a variance before it takes the root.
 EPSILON = 1e-5
-
-
-_plain_only = contextvars.ContextVar("plain_only", default=False)
-
-
-@contextlib.contextmanager
-def plain_convolutions() -> Iterator[None]:
-    """Makes each convolution one operation in programs that are traced within.
-
-    For what is run by something else than XLA.
-    """
-    token = _plain_only.set(True)
-    try:
-        yield
-    finally:
-        _plain_only.reset(token)
-
-
-def _by_platform(
-    x: Array,
-    kernel: Array,
-    plain: Callable[..., Array],
-    cpu: Callable[..., Array],
-    native: Callable[..., Array],
-    *,
-    stride: int,
-    padding: int,
-) -> Array:
-    if _plain_only.get():
-        return plain(x, kernel, stride, padding)
-    return lax.platform_dependent(
-        x,
-        kernel,
-        cpu=lambda x, kernel: cpu(x, kernel, stride, padding),
-        default=lambda x, kernel: native(x, kernel, stride, padding),
-    )
-
-
-def conv(
-    x: Float[Array, "batch height width in"],
-    kernel: Float[Array, "size size in out"],
-    *,
-    stride: int,
-    padding: int,
-) -> Float[Array, "batch new_height new_width out"]:
-    """Convolves with zero padding: y[i] = sum over a of x[stride i + a - padding] kernel[a].
-
-    Args:
-        x: activations; height and width plus twice the padding must be multiples of the stride.
-        kernel: square taps whose side is a multiple of the stride.
-        stride: the step between outputs.
-        padding: zeros on each of the four sides.
-
-    Returns:
-        Activations of side (side + 2 padding - size) / stride + 1.
-    """
-    ways = native_conv.conv_plain, matmul_conv.conv, native_conv.conv
-    return _by_platform(x, kernel, *ways, stride=stride, padding=padding)
-
-
-def conv_transpose(
-    x: Float[Array, "batch height width in"],
-    kernel: Float[Array, "size size in out"],
-    *,
-    stride: int,
-    padding: int,
-) -> Float[Array, "batch new_height new_width out"]:
-    """The transposed convolution: adds x[i] kernel[a] to y[stride i + a - padding].
-
-    Args:
-        x: activations.
-        kernel: square taps whose side is a multiple of the stride.
-        stride: the step between the places that neighbouring inputs are added to.
-        padding: what is cut off on each of the four sides.
-
-    Returns:
-        Activations of side (side - 1) stride + size - 2 padding.
-    """
-    ways = (
-        native_conv.conv_transpose_plain, matmul_conv.conv_transpose, native_conv.conv_transpose
-    )  # fmt: skip
-    return _by_platform(x, kernel, *ways, stride=stride, padding=padding)
-
-
-def add_bias(
-    x: Float[Array, "batch height width features"], bias: Float[Array, " features"]
-) -> Float[Array, "batch height width features"]:
-    """Adds a bias to every pixel."""
-    if _plain_only.get() or x.shape[-1] >= native_conv.FEW_CHANNELS:
-        return x + bias
-    # To a whole row at once. The gradient is a sum over pixels, which of a few channels is slow:
-    # like this the pixels of a row are summed side by side.
-    row = jnp.tile(bias, x.shape[2])
-    return (x.reshape(*x.shape[:2], x.shape[2] * x.shape[3]) + row).reshape(x.shape)
 
 
 class Conv(nn.Module):
@@ -202,7 +108,7 @@ def normalize_batch(
     Float[Array, " features"],
     Float[Array, " features"],
 ]:
-    """Batch normalisation (Ioffe & Szegedy 2015, algorithm 1) over the mapped axis "batch" too.
+    """Batch normalisation (Ioffe & Szegedy 2015, algorithm 1), over `BATCH_AXIS` too.
 
     Args:
         x: activations.
@@ -219,7 +125,7 @@ def normalize_batch(
 def _normalize(x: Array, scale: Array, bias: Array) -> tuple[Any, Any]:
     wide = x.astype(jnp.float32)
     moments = jnp.stack([wide.mean((0, 1, 2)), jnp.square(wide).mean((0, 1, 2))])
-    mean, square = lax.pmean(moments, "batch")
+    mean, square = lax.pmean(moments, BATCH_AXIS)
     # Of a constant the difference may be rounded below zero.
     variance = jnp.maximum(0.0, square - jnp.square(mean))
     inverse = lax.rsqrt(variance + EPSILON)
@@ -232,8 +138,8 @@ def _normalize_backward(kept: Any, gradients: Any) -> tuple[Array, Array, Array]
     dy = gradients[0].astype(jnp.float32)
     normal = (x.astype(jnp.float32) - mean) * inverse
     sums = jnp.stack([dy.sum((0, 1, 2)), (dy * normal).sum((0, 1, 2))])
-    count = x.size // x.shape[-1] * lax.axis_size("batch")
-    of_dy, of_product = lax.psum(sums, "batch") / count
+    count = x.size // x.shape[-1] * lax.axis_size(BATCH_AXIS)
+    of_dy, of_product = lax.psum(sums, BATCH_AXIS) / count
     dx = (dy - of_dy - normal * of_product) * (inverse * scale)
     return dx.astype(x.dtype), sums[1], sums[0]
 
@@ -247,7 +153,7 @@ class BatchNorm(nn.Module):
     """Batch normalisation over the whole batch, on however many devices it lies.
 
     Attributes:
-        train: True normalises by the batch's statistics, inside a mapped axis "batch", and updates
+        train: True normalises by the statistics of the batch, in a mapped axis `BATCH_AXIS`, and updates
             the running averages, over about the last hundred batches; False by these.
     """
 

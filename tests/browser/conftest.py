@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from s2c_jax.train import train_and_evaluate
-from tests.conftest import make_small_config
+from s2c_jax.training.loop import train_and_evaluate
+from tests.support.configs import make_small_config
+from tests.support.screenshots import SCREENSHOTS
 
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="make browser installs playwright and runs these"
@@ -15,9 +16,6 @@ sync_api = pytest.importorskip(
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
-
-# To look at.
-SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 
 
 @pytest.fixture(scope="session")

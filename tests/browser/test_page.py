@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from s2c_jax import export
-from s2c_jax.colorizer import Colorizer
-from tests.browser.conftest import SCREENSHOTS
+from s2c_jax.export import __main__
+from s2c_jax.inference.colorizer import Colorizer
+from tests.support.screenshots import SCREENSHOTS
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def file(obedient_workdir, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "page.html"
     licence = "</script><b>mine</b>"
     arguments = ["--workdir", str(obedient_workdir), "--format", "html", "--licence", licence]
-    export.main([*arguments, str(path)])
+    __main__.main([*arguments, str(path)])
     return path
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.browser.conftest import SCREENSHOTS
-from tests.servers import serving
+from tests.support.screenshots import SCREENSHOTS
+from tests.support.servers import serving
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,10 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from s2c_jax import input_pipeline, palette
+from s2c_jax.datasets import input_pipeline
 from s2c_jax.datasets.__main__ import main
 from s2c_jax.datasets.anime_sketch_colorization import anime_sketch_colorization as anime
+from s2c_jax.drawing import palette
 from s2c_jax.errors import UserError
 
 ROOT = pathlib.Path(__file__).parent.parent.parent

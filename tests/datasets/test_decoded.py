@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from s2c_jax import input_pipeline
-from s2c_jax.datasets import decoded, pairs
+from s2c_jax.datasets import decoded, input_pipeline, pairs
 from s2c_jax.datasets.__main__ import prepare
 from s2c_jax.errors import UserError
-from tests.conftest import assert_trees_equal
+from tests.support.trees import assert_trees_equal
 
 
 @pytest.fixture

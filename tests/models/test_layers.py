@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2c_jax.models import layers, matmul_conv, native_conv
+from s2c_jax.models import layers
+from s2c_jax.models.convolution import direct, dispatch, winograd, xla
 
 
 def conv_by_definition(x, kernel, stride, padding):
@@ -43,17 +44,17 @@ KINDS = [(4, 2, 1), (2, 1, 0), (3, 1, 1)]
 WAYS = {
     "conv": [
         conv_by_definition,
-        native_conv.conv_plain,
-        native_conv.conv,
-        matmul_conv.conv_direct,
-        matmul_conv.conv_winograd,
+        xla.conv_plain,
+        xla.conv,
+        direct.conv_direct,
+        winograd.conv_winograd,
     ],
     "conv_transpose": [
         conv_transpose_by_definition,
-        native_conv.conv_transpose_plain,
-        native_conv.conv_transpose,
-        matmul_conv.conv_transpose_direct,
-        matmul_conv.conv_transpose_winograd,
+        xla.conv_transpose_plain,
+        xla.conv_transpose,
+        direct.conv_transpose_direct,
+        winograd.conv_transpose_winograd,
     ],
 }
 
@@ -113,10 +114,10 @@ def test_lowerings_agree_in_values_and_gradients(
 def test_a_large_convolution_takes_less_arithmetic_and_gives_the_same(name, size, stride):
     x, kernel = (jnp.asarray(each) for each in operands(0, 1, size, size, 32, 40, 4))
     way = functools.partial(getattr(layers, name), stride=stride, padding=1)
-    native = getattr(native_conv, name)(x, kernel, stride, 1)
+    native = getattr(xla, name)(x, kernel, stride, 1)
     np.testing.assert_allclose(way(x, kernel), native, atol=1e-5 * np.abs(native).max())
-    direct = functools.partial(getattr(matmul_conv, f"{name}_direct"), stride=stride, padding=1)
-    flops = [jax.jit(each).lower(x, kernel).cost_analysis()["flops"] for each in (way, direct)]
+    products = functools.partial(getattr(direct, f"{name}_direct"), stride=stride, padding=1)
+    flops = [jax.jit(each).lower(x, kernel).cost_analysis()["flops"] for each in (way, products)]
     assert flops[0] < 0.7 * flops[1]
 
 
@@ -139,7 +140,7 @@ def test_a_kernels_gradient_that_is_not_asked_for_is_not_computed(name, size):
 
 def test_cpu_runs_matrix_products_and_gpu_and_tpu_native_convolutions():
     x, kernel = jnp.ones((1, 8, 8, 3)), jnp.ones((4, 4, 3, 5))
-    convolve = jax.jit(lambda x, kernel: layers.conv(x, kernel, stride=2, padding=1))
+    convolve = jax.jit(lambda x, kernel: dispatch.conv(x, kernel, stride=2, padding=1))
 
     def program(platform):
         return jax.export.export(convolve, platforms=[platform])(x, kernel).mlir_module()
@@ -155,7 +156,7 @@ def test_on_gpus_a_transposed_convolutions_kernel_gradient_is_a_convolutions():
     x, kernel = jnp.ones((1, 8, 8, 20)), jnp.ones((4, 4, 20, 24))
 
     def total(x, kernel):
-        return layers.conv_transpose(x, kernel, stride=2, padding=1).sum()
+        return dispatch.conv_transpose(x, kernel, stride=2, padding=1).sum()
 
     gradients = jax.jit(jax.value_and_grad(total, (0, 1)))
     program = jax.export.export(gradients, platforms=["cuda"])(x, kernel).mlir_module()
@@ -170,7 +171,7 @@ def test_a_bias_is_added_to_every_pixel(features):
     rng = np.random.default_rng(0)
     x, dy = (jnp.asarray(rng.normal(size=(2, 3, 5, features)), jnp.float32) for _ in range(2))
     bias = jnp.asarray(rng.normal(size=features), jnp.float32)
-    y, gradient = jax.vjp(layers.add_bias, x, bias)
+    y, gradient = jax.vjp(dispatch.add_bias, x, bias)
     np.testing.assert_allclose(y, np.asarray(x) + np.asarray(bias), rtol=1e-6)
     dx, dbias = gradient(dy)
     np.testing.assert_array_equal(dx, dy)
@@ -249,7 +250,7 @@ def test_gradients_keep_activations_and_not_patches():
     def memory(layers):
         def loss(x, kernels):
             for kernel in kernels:
-                x = jnp.sin(matmul_conv.conv_direct(x, kernel, 1, 1))
+                x = jnp.sin(direct.conv_direct(x, kernel, 1, 1))
             return x.sum()
 
         kernels = [jax.ShapeDtypeStruct((3, 3, 8, 8), jnp.float32)] * layers
@@ -268,7 +269,7 @@ def test_resizing_is_repeating_pixels_and_convolving():
     assert kernel.shape == (3, 3, 4, 6)
     repeated = x.repeat(2, axis=1).repeat(2, axis=2)
     # The kernel of a transposed convolution is laid on turned by half a turn.
-    expected = native_conv.conv_plain(repeated, jnp.asarray(kernel[::-1, ::-1]), 1, 1)
+    expected = xla.conv_plain(repeated, jnp.asarray(kernel[::-1, ::-1]), 1, 1)
     np.testing.assert_allclose(layer.apply(variables, x), expected, atol=1e-5)
 
 

@@ -11,8 +11,8 @@ import torchvision
 from pytorch_fid import fid_score
 from pytorch_fid import inception as reference
 
-from s2c_jax import frechet
-from s2c_jax.models import inception
+from s2c_jax.evaluation import frechet
+from s2c_jax.pretrained import inception
 
 
 def random_weights():

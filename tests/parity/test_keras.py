@@ -9,10 +9,10 @@ import pytest
 from keras.src.legacy.saving import legacy_h5_format
 
 from s2c_jax import checkpoint
-from s2c_jax.colorizer import Colorizer
-from s2c_jax.import_keras import import_generator
-from s2c_jax.models import vgg16
+from s2c_jax.inference.colorizer import Colorizer
 from s2c_jax.models.generator import Generator
+from s2c_jax.pretrained import vgg16
+from s2c_jax.training.import_keras import import_generator
 
 
 def test_features_agree_with_keras_own_vgg16_from_a_file_in_its_layout(tmp_path):

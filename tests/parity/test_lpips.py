@@ -15,7 +15,7 @@ import safetensors.torch
 import torch
 
 from s2c_jax.errors import UserError
-from s2c_jax.models import lpips
+from s2c_jax.pretrained import lpips
 
 
 @pytest.fixture(scope="module")

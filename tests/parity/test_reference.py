@@ -14,13 +14,15 @@ import safetensors.torch
 import torch
 
 from configs import sketch2color
-from s2c_jax.augment import normalize
-from s2c_jax.models import vgg16
 from s2c_jax.models.discriminator import Discriminator
 from s2c_jax.models.generator import Generator
-from s2c_jax.train_state import create_train_state
-from s2c_jax.train_step import LossWeights, make_train_step, pmap_train_step
+from s2c_jax.models.ranges import normalize
+from s2c_jax.pretrained import vgg16
+from s2c_jax.training.build import map_over_devices
+from s2c_jax.training.state import init_state
+from s2c_jax.training.step import LossWeights
 from tests.parity import reference
+from tests.support.steps import make_step
 
 ARTICLE = sketch2color.get_config()
 WEIGHTS = LossWeights(**{name: ARTICLE.loss[name] for name in LossWeights._fields})
@@ -184,12 +186,12 @@ def test_features_agree_with_a_vgg16_in_pytorch(vgg):
 
 
 def new_state(pair, optimizer):
-    return create_train_state(jax.random.key(0), *pair, optimizer, 64, averaged=False)
+    return init_state(jax.random.key(0), *pair, optimizer, 64, with_ema=False)
 
 
 def compiled_step(pair, optimizer, vgg):
-    step = make_train_step(*pair, optimizer, key=jax.random.key(1), weights=WEIGHTS, vgg=vgg)
-    return pmap_train_step(step, devices=jax.devices()[:1])
+    step = make_step(*pair, optimizer, key=jax.random.key(1), weights=WEIGHTS, vgg=vgg)
+    return map_over_devices(step, devices=jax.devices()[:1])
 
 
 def new_trainer(pair, state, vgg, make_optimizer, dtype):

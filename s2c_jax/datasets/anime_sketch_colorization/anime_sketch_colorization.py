@@ -14,8 +14,8 @@ import tensorflow_datasets as tfds
 import tqdm
 from PIL import Image
 
-from s2c_jax import images, palette
 from s2c_jax.datasets import pairs
+from s2c_jax.drawing import image_files, palette
 from s2c_jax.errors import UserError
 
 _HANDLE = "ktaebum/anime-sketch-colorization-pair"
@@ -259,7 +259,7 @@ def split_halves(data: bytes, name: str) -> tuple[Image.Image, Image.Image]:
         UserError: it does not decode, is not twice as wide as high (within one pixel), or one of
             its halves is empty.
     """
-    both = images.read(io.BytesIO(data), name)
+    both = image_files.read(io.BytesIO(data), name)
     width, height = both.size
     if width < 2 or abs(width - 2 * height) > 1:
         raise UserError(f"{name}: {width}x{height} pixels are not two squares side by side")
@@ -279,6 +279,6 @@ def _center(picture: Image.Image) -> Image.Image:
     if (width, height) == (_SIDE, _SIDE):
         return picture
     left, top = (_SIDE - width) // 2, (_SIDE - height) // 2
-    square = Image.new("RGB", (_SIDE, _SIDE), images.WHITE)
+    square = Image.new("RGB", (_SIDE, _SIDE), image_files.WHITE)
     square.paste(picture, (left, top))
     return square

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from s2c_jax import images
 from s2c_jax.datasets import pairs
+from s2c_jax.drawing import image_files, letterbox
 from s2c_jax.errors import UserError
 
 
@@ -33,7 +33,7 @@ class FolderPairs(pairs.PairsBuilder):
 
     def make(self, source: tuple[Path, Path]) -> pairs.Example:
         """Reads a sketch and its colour picture, and fits them to the size."""
-        sketch, color = map(images.read, source)
+        sketch, color = map(image_files.read, source)
         if sketch.size != color.size:
             raise UserError(
                 f"{source[0]} has {sketch.width}x{sketch.height} pixels, "
@@ -41,7 +41,7 @@ class FolderPairs(pairs.PairsBuilder):
             )
         size = self.builder_config.size
         return pairs.encode(
-            sketch=images.fit_square(sketch, size), color=images.fit_square(color, size)
+            sketch=letterbox.fit_square(sketch, size), color=letterbox.fit_square(color, size)
         )
 
 
@@ -57,7 +57,7 @@ def find_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
             raise UserError(f"there is no folder {folder / kind}")
         paths: dict[str, Path] = {}
         for path in sorted((folder / kind).iterdir()):
-            if path.suffix.lower() in images.SUFFIXES:
+            if path.suffix.lower() in image_files.SUFFIXES:
                 if path.stem in paths:
                     raise UserError(f"{path} and {paths[path.stem].name} have the same name")
                 paths[path.stem] = path

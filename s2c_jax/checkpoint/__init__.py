@@ -1,0 +1,18 @@
+"""Checkpoints: both networks, their optimisers and the position in the data, by Orbax."""
+
+from s2c_jax.checkpoint.generator import restore_generator
+from s2c_jax.checkpoint.manager import open_manager, restore_latest, save, save_initial
+from s2c_jax.checkpoint.manifest import CorruptCheckpoint
+from s2c_jax.checkpoint.steps import RANKING_METRIC, all_steps, resolve_step
+
+__all__ = [
+    "RANKING_METRIC",
+    "CorruptCheckpoint",
+    "all_steps",
+    "open_manager",
+    "resolve_step",
+    "restore_generator",
+    "restore_latest",
+    "save",
+    "save_initial",
+]

@@ -1,0 +1,1 @@
+"""Pictures and lines, without any network: files, letterbox, compositing, palettes, sheets."""

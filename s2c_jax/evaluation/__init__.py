@@ -1,0 +1,1 @@
+"""How good a colouring is: metrics, scores of a validation split, tables."""

@@ -1,0 +1,33 @@
+"""The generator as StableHLO, for JAX without this package."""
+
+import jax
+import jax.export
+import numpy as np
+from jaxtyping import PyTree
+
+from s2c_jax.inference.onnx_backend import inference_function, network_inputs
+from s2c_jax.models.generator import Generator
+
+# Of JAX's names: what a StableHLO file runs on.
+PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
+
+
+def to_stablehlo(generator: Generator, variables: PyTree) -> jax.export.Exported:
+    """Converts a generator to StableHLO, which JAX runs without this package.
+
+    Args:
+        generator: the network.
+        variables: its variables.
+
+    Returns:
+        A function of the `inputs`, in their order, for all of `PLATFORMS`.
+    """
+    scope = jax.export.SymbolicScope()
+    arguments = [
+        jax.ShapeDtypeStruct(
+            jax.export.symbolic_shape(", ".join(map(str, shape)), scope=scope), np.float32
+        )
+        for shape in network_inputs(generator).values()
+    ]
+    function = jax.jit(inference_function(generator, variables))
+    return jax.export.export(function, platforms=PLATFORMS)(*arguments)

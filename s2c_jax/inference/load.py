@@ -1,0 +1,51 @@
+"""Loads the generator that colours."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+from ml_collections import ConfigDict
+
+from s2c_jax import checkpoint
+from s2c_jax import config as config_lib
+from s2c_jax.models.generator import Generator
+
+
+class TrainedGenerator(NamedTuple):
+    """A generator and what training made of it.
+
+    Attributes:
+        config: the run's settings.
+        generator: the network.
+        step: the checkpoint's.
+        variables: the collections "params" and "batch_stats", on the host.
+    """
+
+    config: ConfigDict
+    generator: Generator
+    step: int
+    variables: PyTree
+
+
+def load_generator(workdir: Path, step: int | str) -> TrainedGenerator:
+    """Loads the generator that colours from a run's checkpoint.
+
+    Args:
+        workdir: the run's.
+        step: which checkpoint: its step, "last" or "best" (see `checkpoint.find`).
+
+    Raises:
+        UserError: there is no such run or checkpoint.
+    """
+    config = config_lib.load(workdir / "config.json")
+    generator = Generator(**config.generator)
+    sketch = jax.ShapeDtypeStruct((1, config.image_size, config.image_size, 3), np.float32)
+    shapes = jax.eval_shape(
+        lambda key, sketch: generator.init(key, sketch, train=False), jax.random.key(0), sketch
+    )
+    step, variables = checkpoint.restore_generator(
+        workdir, shapes, step, averaged=config.optimizer.ema_decay > 0
+    )
+    return TrainedGenerator(config, generator, step, variables)

@@ -1,0 +1,1 @@
+"""Networks that others trained, and the files that hold their weights."""

@@ -1,0 +1,372 @@
+"""One training step: the discriminator, then the generator through the updated discriminator.
+
+`TrainStep.__call__` is the algorithm; each of its phases is a method that can be called alone
+inside a mapped axis `BATCH_AXIS`. Everything here is a pure function of arrays.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, Key, PyTree, UInt8
+
+from s2c_jax.distributed import BATCH_AXIS
+from s2c_jax.models import scheduling
+from s2c_jax.models.discriminator import Discriminator
+from s2c_jax.models.generator import Generator
+from s2c_jax.models.ranges import normalize
+from s2c_jax.pretrained import vgg16
+from s2c_jax.training import guidance, losses
+from s2c_jax.training.augment import augment
+from s2c_jax.training.state import NetworkState, TrainState
+
+Batch = dict[str, UInt8[Array, "batch ..."]]
+Metrics = dict[str, Float[Array, ""]]
+
+
+class LossWeights(NamedTuple):
+    """The weights of the generator's losses.
+
+    Attributes:
+        adversarial: of BCE(D(x, G(x)), 1).
+        pixel: of the pixel-level loss.
+        feature: of the feature-level loss; 0 leaves VGG16 out of the program.
+        total_variation: of the total variation.
+        palette: of the distance to the palette; unused by a generator that takes no palettes.
+    """
+
+    adversarial: float
+    pixel: float
+    feature: float
+    total_variation: float
+    palette: float
+
+
+class Augmentation(NamedTuple):
+    """The settings of `augment.augment`."""
+
+    mirror: bool
+    jitter: float
+
+
+class Inputs(NamedTuple):
+    """One device's share of a batch, as the networks take it.
+
+    Attributes:
+        sketch: pictures in [-1, 1].
+        color: their true colour pictures in [-1, 1].
+        condition: what the discriminator sees beside a colour picture: sketch RGB, then hint RGBA
+            if the generator takes hints.
+        hints: what the generator is told of which colour goes where, or None.
+        palettes: what the generator is told of which colours there are, or None.
+        dropout_key: the source of this device's dropout.
+    """
+
+    sketch: Float[Array, "batch height width 3"]
+    color: Float[Array, "batch height width 3"]
+    condition: Float[Array, "batch height width channels"]
+    hints: Float[Array, "batch height width 4"] | None
+    palettes: Float[Array, "batch 4 4 4"] | None
+    dropout_key: Key[Array, ""]
+
+
+class Generated(NamedTuple):
+    """What one forward pass of the generator gives; both updates use it.
+
+    Attributes:
+        color: generated colour pictures in [-1, 1].
+        vjp: maps the gradient of `color` to the gradient of the generator's parameters.
+        batch_stats: the generator's updated running statistics.
+    """
+
+    color: Float[Array, "batch height width 3"]
+    vjp: Callable[[Array], tuple[PyTree]]
+    batch_stats: PyTree
+
+
+# eq=False: the step is hashed by identity, since its key is an array.
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrainStep:
+    """The step of one device, to be mapped over the axis `BATCH_AXIS`.
+
+    Attributes:
+        generator: the generator; VGG16 computes in its dtype.
+        discriminator: the discriminator.
+        optimizer: the optimiser of both networks.
+        key: the source of augmentation, hints, palettes and dropout, folded with the step.
+        weights: the weights of the generator's losses.
+        real_label: the discriminator's label of a real pair: one-sided label smoothing (Salimans et
+            al. 2016, section 3.4); 1 is none.
+        pooling: how the discriminator's map becomes probabilities.
+        update_every: the discriminator is updated on the last of every this many batches; with 2 it
+            is not updated on even batches (0-based) and is on odd ones. 0: never updated.
+        ema_decay: of the moving average of the generator's variables; 0: no average, and the state
+            has none.
+        augmentation: how pairs are augmented.
+        vgg: the network of the feature-level loss, needed if `weights.feature` is not 0.
+    """
+
+    generator: Generator
+    discriminator: Discriminator
+    optimizer: optax.GradientTransformation
+    key: Key[Array, ""]
+    weights: LossWeights
+    real_label: float
+    pooling: losses.Pooling
+    update_every: int
+    ema_decay: float
+    augmentation: Augmentation
+    vgg: vgg16.Vgg16 | None
+
+    def __call__(self, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        """Trains both networks on a batch.
+
+        Args:
+            state: the state, the same on all devices.
+            batch: this device's share of the batch: "sketch" and "color", uint8
+                (batch, height, width, 3), and "palette", uint8 (batch, 4, 4, 3), if the generator
+                takes palettes.
+
+        Returns:
+            The new state and the metrics, the same on all devices. A network whose gradient has no
+            finite norm keeps its parameters and statistics (for Adam's moments the gradient is
+            zero) and is counted in the metric "skipped_updates".
+        """
+        inputs = self.prepare(batch, state.step)
+        generated = self.generate(state.generator, inputs)
+        discriminator, metrics_d = self.update_discriminator(state, inputs, generated.color)
+        generator, metrics_g = self.update_generator(
+            state.generator, discriminator, inputs, generated
+        )
+        new_state = TrainState(
+            step=state.step + 1,
+            generator=generator,
+            discriminator=discriminator,
+            ema=self.average(state, generator),
+        )
+        skipped = metrics_d.pop("skipped_updates") + metrics_g.pop("skipped_updates")
+        metrics = {**metrics_d, **metrics_g, "skipped_updates": skipped}
+        return new_state, jax.lax.pmean(metrics, BATCH_AXIS)
+
+    def prepare(self, batch: Batch, step: Int[Array, ""]) -> Inputs:
+        """Normalises and augments a batch, and simulates what people would say of its colours.
+
+        Args:
+            batch: see `__call__`.
+            step: the number of batches before this one.
+        """
+        sketch, color = normalize(batch["sketch"]), normalize(batch["color"])
+        augment_key, dropout_key, guidance_key = jax.random.split(
+            jax.random.fold_in(self.key, step), 3
+        )
+        device, devices = jax.lax.axis_index(BATCH_AXIS), jax.lax.axis_size(BATCH_AXIS)
+
+        def example_keys(key: Key[Array, ""]) -> Key[Array, " batch"]:
+            """Returns a key an example, which does not depend on how the batch is split."""
+            return jax.random.split(key, devices * len(sketch)).reshape(devices, -1)[device]
+
+        if any(self.augmentation):
+            sketch, color = augment(
+                example_keys(augment_key), sketch, color, **self.augmentation._asdict()
+            )
+        condition, hints, palettes = sketch, None, None
+        hints_key, palettes_key = jax.random.split(guidance_key)
+        if self.generator.palette:
+            palettes, color = guidance.simulate_palettes_and_recolor(
+                example_keys(palettes_key), batch["palette"], color
+            )
+        if self.generator.hints:
+            hints = guidance.simulate_hints(example_keys(hints_key), sketch, color)
+            condition = jnp.concatenate([sketch, hints], axis=-1)
+        dropout_key = jax.random.fold_in(dropout_key, device)
+        return Inputs(sketch, color, condition, hints, palettes, dropout_key)
+
+    def generate(self, network: NetworkState, inputs: Inputs) -> Generated:
+        """Runs the generator's forward pass; its residuals serve the update."""
+
+        def forward(params: PyTree) -> tuple[Array, PyTree]:
+            color, variables = self.generator.apply(
+                {"params": params, "batch_stats": network.batch_stats},
+                inputs.sketch,
+                inputs.hints,
+                inputs.palettes,
+                train=True,
+                mutable=["batch_stats"],
+                rngs={"dropout": inputs.dropout_key},
+            )
+            return color, variables["batch_stats"]
+
+        return Generated(*jax.vjp(forward, network.params, has_aux=True))
+
+    def update_discriminator(
+        self, state: TrainState, inputs: Inputs, fake: Float[Array, "batch height width 3"]
+    ) -> tuple[NetworkState, Metrics]:
+        """Updates the discriminator, or only measures its losses, as `update_every` says.
+
+        Args:
+            state: the state before the step.
+            inputs: from `prepare`.
+            fake: the generated colour pictures, through which there is no gradient.
+
+        Returns:
+            The discriminator's new state and the metrics of its losses.
+        """
+        update = functools.partial(self._learn_to_judge, inputs, fake)
+        measure = functools.partial(self._only_judge, inputs, fake)
+        if self.update_every < 2:
+            # XLA would keep a condition that is always true.
+            network, metrics = (update if self.update_every else measure)(state.discriminator)
+        else:
+            network, metrics = jax.lax.cond(
+                state.step % self.update_every == self.update_every - 1,
+                update,
+                measure,
+                state.discriminator,
+            )
+        loss = 0.5 * (metrics["discriminator_loss/real"] + metrics["discriminator_loss/generated"])
+        return network, {**metrics, "discriminator_loss": loss}
+
+    def _learn_to_judge(
+        self, inputs: Inputs, fake: Array, network: NetworkState
+    ) -> tuple[NetworkState, Metrics]:
+        """Updates the discriminator on ½ [BCE(D(x, y), real_label) + BCE(D(x, G(x)), 0)]."""
+        loss_and_grads = jax.value_and_grad(self._discriminator_loss, has_aux=True)
+        (real, batch_stats), real_grads = loss_and_grads(
+            network.params, network.batch_stats, inputs.condition, inputs.color, self.real_label
+        )
+        # One pass after the other: the activations of both need not be in memory together.
+        fake = scheduling.depend_on_tree(fake, real_grads)
+        (generated, batch_stats), fake_grads = loss_and_grads(
+            network.params, batch_stats, inputs.condition, fake, 0.0
+        )
+        grads = jax.tree.map(lambda one, other: 0.5 * (one + other), real_grads, fake_grads)
+        network, skipped = self._apply_gradients(network, grads, batch_stats)
+        return network, _discriminator_metrics(real, generated, skipped)
+
+    def _only_judge(
+        self, inputs: Inputs, fake: Array, network: NetworkState
+    ) -> tuple[NetworkState, Metrics]:
+        """Computes the discriminator's losses and leaves it as it is."""
+        judge = functools.partial(
+            self._discriminator_loss, network.params, network.batch_stats, inputs.condition
+        )
+        real, _ = judge(inputs.color, self.real_label)
+        generated, _ = judge(fake, 0.0)
+        return network, _discriminator_metrics(real, generated, jnp.zeros(()))
+
+    def _discriminator_loss(
+        self, params: PyTree, batch_stats: PyTree, condition: Array, color: Array, label: float
+    ) -> tuple[Float[Array, ""], PyTree]:
+        """Returns BCE(D(x, color), label) and the updated running statistics."""
+        logits, variables = self.discriminator.apply(
+            {"params": params, "batch_stats": batch_stats},
+            condition,
+            color,
+            train=True,
+            mutable=["batch_stats"],
+        )
+        return losses.binary_cross_entropy(logits, label, self.pooling), variables["batch_stats"]
+
+    def update_generator(
+        self,
+        network: NetworkState,
+        discriminator: NetworkState,
+        inputs: Inputs,
+        generated: Generated,
+    ) -> tuple[NetworkState, Metrics]:
+        """Updates the generator through the updated discriminator.
+
+        Args:
+            network: the generator's state before the step.
+            discriminator: the discriminator's state after its update.
+            inputs: from `prepare`.
+            generated: from `generate`.
+
+        Returns:
+            The generator's new state and the metrics of its losses.
+        """
+        (loss, parts), color_grads = jax.value_and_grad(self._generator_loss, has_aux=True)(
+            generated.color, discriminator, inputs
+        )
+        (grads,) = generated.vjp(color_grads)
+        network, skipped = self._apply_gradients(network, grads, generated.batch_stats)
+        metrics = {f"generator_loss/{name}": part for name, part in parts.items()}
+        return network, {**metrics, "generator_loss": loss, "skipped_updates": skipped}
+
+    def _generator_loss(
+        self, fake: Array, discriminator: NetworkState, inputs: Inputs
+    ) -> tuple[Float[Array, ""], Metrics]:
+        """Returns the weighted sum of the generator's losses, and the losses by name."""
+        logits, _ = self.discriminator.apply(
+            discriminator.variables, inputs.condition, fake, train=True, mutable=["batch_stats"]
+        )
+        parts = {
+            "adversarial": losses.binary_cross_entropy(logits, 1.0, self.pooling),
+            "pixel": losses.pixel_loss(fake, inputs.color),
+            "total_variation": losses.total_variation_loss(fake),
+        }
+        if inputs.palettes is not None and self.weights.palette:
+            asked = guidance.is_blank(inputs.sketch) & guidance.is_colored(inputs.color)
+            parts["palette"] = losses.palette_loss(fake, inputs.palettes, asked)
+        if self.weights.feature:
+            assert self.vgg is not None, "a feature loss needs VGG16"
+            parts["feature"] = losses.feature_loss(
+                vgg16.features(self.vgg, fake, self.generator.dtype),
+                vgg16.features(self.vgg, inputs.color, self.generator.dtype),
+            )
+        total = sum(getattr(self.weights, name) * part for name, part in parts.items())
+        return jnp.asarray(total), parts
+
+    def _apply_gradients(
+        self, network: NetworkState, grads: PyTree, batch_stats: PyTree
+    ) -> tuple[NetworkState, Float[Array, ""]]:
+        """Updates a network by the gradients' mean over the devices, unless it is not finite.
+
+        Returns:
+            The new state, and 1 if the update was skipped, else 0.
+        """
+        # For one device XLA would copy the gradients.
+        if jax.lax.axis_size(BATCH_AXIS) > 1:
+            grads = jax.lax.pmean(grads, BATCH_AXIS)
+        grads = scheduling.in_parameter_layout(grads, network.params)
+        # The norm makes every update wait for all gradients. XLA then knows that nothing reads the
+        # old parameters any more, and writes the new ones into the donated buffers.
+        finite = jnp.isfinite(optax.tree.norm(grads))
+        grads = jax.tree.map(lambda grad: jnp.where(finite, grad, 0.0), grads)
+        updates, opt_state = self.optimizer.update(grads, network.opt_state, network.params)
+        params = jax.tree.map(
+            lambda param, update: jnp.where(finite, param + update, param), network.params, updates
+        )
+        batch_stats = jax.tree.map(
+            functools.partial(jnp.where, finite), batch_stats, network.batch_stats
+        )
+        return NetworkState(params, batch_stats, opt_state), 1.0 - finite
+
+    def average(self, state: TrainState, generator: NetworkState) -> PyTree:
+        """Returns the new moving average of the generator's variables, or None without one.
+
+        The decay starts small, so that the average soon forgets the first steps.
+
+        Args:
+            state: the state before the step.
+            generator: the generator's state after its update.
+        """
+        assert (state.ema is not None) == (self.ema_decay > 0), "an average needs a decay"
+        if state.ema is None:
+            return None
+        decay = jnp.minimum(self.ema_decay, (1 + state.step) / (10 + state.step))
+        return optax.incremental_update(generator.variables, state.ema, 1 - decay)
+
+
+def _discriminator_metrics(
+    real: Float[Array, ""], generated: Float[Array, ""], skipped: Float[Array, ""]
+) -> Metrics:
+    return {
+        "discriminator_loss/real": real,
+        "discriminator_loss/generated": generated,
+        "skipped_updates": skipped,
+    }

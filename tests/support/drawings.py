@@ -1,0 +1,16 @@
+"""Small drawings in OpenMoji's layout."""
+
+NUM_DRAWINGS = 48
+
+
+def drawing(color: str, radius: float, *, line: bool = True) -> str:
+    """An SVG in OpenMoji's layout: a disc of one colour and its outline."""
+    outline = (
+        f'<g id="line"><circle cx="36" cy="36" r="{radius}" fill="none" stroke="#000" '
+        'stroke-width="2"/></g>'
+    )
+    return (
+        '<svg id="emoji" viewBox="0 0 72 72" xmlns="http://www.w3.org/2000/svg">'
+        f'<g id="color"><circle cx="36" cy="36" r="{radius}" fill="{color}"/></g>'
+        f"{outline if line else ''}</svg>"
+    )

@@ -1,0 +1,19 @@
+"""Reads what a run wrote for TensorBoard."""
+
+import pathlib
+
+from tensorboardX.proto import event_pb2
+
+
+def scalars(folder: pathlib.Path) -> dict[str, list[tuple[int, float]]]:
+    """Reads TensorBoard's records: length (8 bytes), checksum (4), the event, checksum (4)."""
+    found: dict[str, list[tuple[int, float]]] = {}
+    for file in sorted(folder.glob("events.*")):
+        data = file.read_bytes()
+        while data:
+            length = int.from_bytes(data[:8], "little")
+            event = event_pb2.Event.FromString(data[12 : 12 + length])
+            data = data[16 + length :]
+            for value in event.summary.value:
+                found.setdefault(value.tag, []).append((event.step, value.simple_value))
+    return found

@@ -1,0 +1,65 @@
+"""Augmentation changes both pictures of a pair alike, and does not depend on the batch."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from s2c_jax.models.ranges import normalize
+from s2c_jax.training.augment import augment
+
+
+def test_normalize_maps_bytes_to_the_tanhs_range():
+    pictures = np.arange(256, dtype=np.uint8)[None, :, None, None].repeat(3, axis=-1)
+    expected = np.arange(256) / 127.5 - 1
+    np.testing.assert_allclose(normalize(jnp.asarray(pictures))[0, :, 0, 0], expected, atol=1e-6)
+
+
+def pairs(count=8):
+    sketch = jax.random.uniform(jax.random.key(0), (count, 8, 8, 3), minval=-1, maxval=1)
+    return jax.random.split(jax.random.key(1), count), sketch, -sketch
+
+
+def test_off_changes_nothing():
+    keys, sketch, color = pairs()
+    for before, after in zip(
+        (sketch, color), augment(keys, sketch, color, mirror=False, jitter=0.0), strict=True
+    ):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_mirror_flips_about_half_of_the_pairs():
+    keys, sketch, color = pairs(64)
+    after, _ = augment(keys, sketch, color, mirror=True, jitter=0.0)
+    flipped = [bool((a == s[:, ::-1]).all()) for a, s in zip(after, sketch, strict=True)]
+    kept = [bool((a == s).all()) for a, s in zip(after, sketch, strict=True)]
+    assert all(f != k for f, k in zip(flipped, kept, strict=True))
+    assert 16 < sum(flipped) < 48
+
+
+def test_both_pictures_change_alike():
+    keys, sketch, color = pairs()
+    new_sketch, new_color = augment(keys, sketch, color, mirror=True, jitter=0.3)
+    assert np.abs(new_sketch - sketch).max(axis=(1, 2, 3)).min() > 0.01
+    np.testing.assert_allclose(new_sketch, -new_color, atol=1e-6)
+
+
+def test_jitter_enlarges_within_the_picture():
+    """Along a ramp, every cut-out is a ramp that is less steep and stays in the ramp's range."""
+    ramp = jnp.linspace(-1, 1, 32)
+    picture = jnp.broadcast_to(ramp[None, :, None, None], (64, 32, 32, 3))
+    keys = jax.random.split(jax.random.key(2), 64)
+    after, _ = augment(keys, picture, picture, mirror=False, jitter=0.25)
+    span = after[:, -1, 0, 0] - after[:, 0, 0, 0]
+    assert after.min() >= -1
+    assert after.max() <= 1
+    assert span.max() <= 2
+    assert span.min() >= 2 / 1.25 - 0.1
+    assert span.std() > 0.05
+    assert after[:, 0, 0, 0].std() > 0.02
+
+
+def test_an_examples_result_does_not_depend_on_its_batch():
+    keys, sketch, color = pairs()
+    together, _ = augment(keys, sketch, color, mirror=True, jitter=0.3)
+    alone, _ = augment(keys[3:4], sketch[3:4], color[3:4], mirror=True, jitter=0.3)
+    np.testing.assert_allclose(together[3], alone[0], atol=1e-6)
