@@ -17,7 +17,7 @@ import numpy as np
 from s2c_jax import cli, runtime
 from s2c_jax.drawing import layered_files
 from s2c_jax.drawing import palette as palette_lib
-from s2c_jax.drawing.palette import GivenPalette
+from s2c_jax.drawing.palette import RgbaPalette
 from s2c_jax.errors import UserError
 from s2c_jax.inference.batches import colorize_files
 from s2c_jax.inference.colorizer import Colorizer
@@ -25,7 +25,7 @@ from s2c_jax.inference.held_out import colorize_held_out
 from s2c_jax.inference.jobs import find_jobs
 
 
-def _palette(colors: str | None, picture: Path | None) -> GivenPalette | None:
+def _palette(colors: str | None, picture: Path | None) -> RgbaPalette | None:
     """Reads --palette or --palette-from.
 
     Raises:

@@ -183,11 +183,11 @@ def results_of(workdirs: Mapping[str, Path], pairs: input_pipeline.Pairs) -> dic
         found[f"{count} hints"] = measure(pairs, colored)
         if count:
             found[f"{count} hints"]["difference_at_hints"] = difference_at_hints(colored, hints)
-    own = [palette.given(colors) for colors in pairs["palette"]]
+    own = [palette.to_rgba(colors) for colors in pairs["palette"]]
     found["own palette"] = measure(pairs, colorizer.colorize_squares(pairs["sketch"], None, own))
     found["palette_obeyed"] = obedience(
         lambda asked: colorizer.colorize_squares(
-            pairs["sketch"], palettes=[palette.given(colors) for colors in asked]
+            pairs["sketch"], palettes=[palette.to_rgba(colors) for colors in asked]
         ),
         pairs["palette"],
     )

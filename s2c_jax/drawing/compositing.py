@@ -81,7 +81,7 @@ def composite(
     levels = np.asarray(sketch)
     inner_seen, inner_colored = _within_squares(sketch, seen, colored)
     if not (_is_grey(levels) and np.array_equal(levels, inner_seen)):
-        return flatten(split_layers(sketch, seen, colored))
+        return flatten_layers(split_layers(sketch, seen, colored))
     without_lines, under_lines = _tables(_paper(levels))
     rows = np.left_shift(levels, 8, dtype=np.uint16)
     color = without_lines.take(rows | inner_colored)
@@ -100,7 +100,7 @@ def _tables(paper: float) -> tuple[UInt8[np.ndarray, "256 256"], UInt8[np.ndarra
     sketch, colored = (np.dstack([each] * 3) for each in (levels, colors))
     without_lines = np.round(_without_lines(colored, _free(sketch, paper))).astype(np.uint8)
     _, lines = _lines(sketch, paper)
-    under_lines = flatten(Layers(lines, np.dstack([colored, np.full_like(colors, 255)])))
+    under_lines = flatten_layers(Layers(lines, np.dstack([colored, np.full_like(colors, 255)])))
     tables = [np.ascontiguousarray(each[..., 0]) for each in (without_lines, under_lines)]
     for table in tables:
         table.setflags(write=False)
@@ -203,7 +203,7 @@ def _fill(
     return color
 
 
-def flatten(layers: Layers) -> UInt8[np.ndarray, "height width 3"]:
+def flatten_layers(layers: Layers) -> UInt8[np.ndarray, "height width 3"]:
     """Returns the picture: lines over colour over white."""
     color, lines = (Image.fromarray(layer) for layer in (layers.color, layers.lines))
     page = Image.new("RGBA", color.size, (*image_files.WHITE, 255))

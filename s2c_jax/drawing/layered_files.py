@@ -89,7 +89,7 @@ SUFFIXES = tuple(_ENCODERS)
 
 
 def _flat(layers: compositing.Layers) -> Image.Image:
-    return Image.fromarray(compositing.flatten(layers))
+    return Image.fromarray(compositing.flatten_layers(layers))
 
 
 def _pictures(layers: compositing.Layers) -> list[tuple[Image.Image, str]]:

@@ -23,7 +23,7 @@ Palette = UInt8[np.ndarray, "4 4 3"]
 
 
 # With alpha, 255 or 0: a colour that is given, or not.
-GivenPalette = UInt8[np.ndarray, "4 4 4"]
+RgbaPalette = UInt8[np.ndarray, "4 4 4"]
 
 
 def extract(picture: UInt8[np.ndarray, "height width 3"]) -> Palette:
@@ -67,12 +67,12 @@ def parse(colorgram: bytes) -> Palette:
         raise ValueError(f"no colorgram ({error})") from None
 
 
-def given(palette: Palette) -> GivenPalette:
+def to_rgba(palette: Palette) -> RgbaPalette:
     """Returns a palette of which every colour is given."""
     return np.concatenate([palette, np.full((BANDS, COLORS, 1), 255, np.uint8)], axis=-1)
 
 
-def from_colors(text: str) -> GivenPalette:
+def from_colors(text: str) -> RgbaPalette:
     """Reads up to four colours, to be used anywhere in the picture.
 
     Args:
@@ -95,7 +95,7 @@ def from_colors(text: str) -> GivenPalette:
     return palette
 
 
-def draw(seed: int) -> GivenPalette:
+def draw(seed: int) -> RgbaPalette:
     """Draws two to four lively colours, to be used anywhere in the picture.
 
     Args:
@@ -110,7 +110,7 @@ def draw(seed: int) -> GivenPalette:
     return palette
 
 
-def read(file: Path) -> GivenPalette:
+def read(file: Path) -> RgbaPalette:
     """Reads a palette from a colorgram file, or takes it from a picture.
 
     Raises:
@@ -120,9 +120,9 @@ def read(file: Path) -> GivenPalette:
         picture = image_files.read(file)
         if picture.height < BANDS:
             raise UserError(f"{file}: has {picture.height} rows of pixels, too few for a palette")
-        return given(extract(np.asarray(picture)))
+        return to_rgba(extract(np.asarray(picture)))
     try:
-        return given(parse(file.read_bytes()))
+        return to_rgba(parse(file.read_bytes()))
     except (OSError, ValueError) as error:
         raise UserError(f"{file}: cannot be read ({error})") from None
 

@@ -16,7 +16,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from s2c_jax.drawing import compositing, image_files, layered_files, preparation
-from s2c_jax.drawing.palette import GivenPalette
+from s2c_jax.drawing.palette import RgbaPalette
 from s2c_jax.errors import UserError
 from s2c_jax.inference.batching import batch_size
 from s2c_jax.inference.colorizer import Colorizer, fit_hints
@@ -52,7 +52,7 @@ def colorize_files(
     colorizer: Colorizer,
     jobs: Iterable[Job | UserError],
     overwrite: bool,
-    palette: GivenPalette | None = None,
+    palette: RgbaPalette | None = None,
 ) -> tuple[int, int]:
     """Colours files, and names those that could not be on standard error.
 

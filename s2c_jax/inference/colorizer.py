@@ -13,7 +13,7 @@ from PIL import Image
 from s2c_jax.distributed import replicated_sharding
 from s2c_jax.drawing import compositing, image_files, letterbox, preparation
 from s2c_jax.drawing import palette as palette_lib
-from s2c_jax.drawing.palette import GivenPalette
+from s2c_jax.drawing.palette import RgbaPalette
 from s2c_jax.errors import UserError
 from s2c_jax.inference.generate import Pictures, make_generate
 from s2c_jax.inference.load import load_generator
@@ -81,7 +81,7 @@ class Colorizer:
         self,
         sketches: Sequence[Image.Image],
         hints: Sequence[Image.Image | None] | None = None,
-        palettes: Sequence[GivenPalette | None] | None = None,
+        palettes: Sequence[RgbaPalette | None] | None = None,
         seeds: Sequence[int] | None = None,
     ) -> list[Image.Image]:
         """Colours sketches: the network's colours under the sketches' own lines.
@@ -92,7 +92,7 @@ class Colorizer:
             The colour pictures, RGB, each in its sketch's size.
         """
         return [
-            Image.fromarray(compositing.flatten(layers))
+            Image.fromarray(compositing.flatten_layers(layers))
             for layers in self.layers(sketches, hints, palettes, seeds)
         ]
 
@@ -100,7 +100,7 @@ class Colorizer:
         self,
         sketches: Sequence[Image.Image],
         hints: Sequence[Image.Image | None] | None = None,
-        palettes: Sequence[GivenPalette | None] | None = None,
+        palettes: Sequence[RgbaPalette | None] | None = None,
         seeds: Sequence[int] | None = None,
     ) -> list[compositing.Layers]:
         """Colours sketches, and keeps lines and colour apart.
@@ -146,7 +146,7 @@ class Colorizer:
         self,
         sketches: UInt8[np.ndarray, "batch size size 3"],
         hints: Sequence[np.ndarray | None] | None = None,
-        palettes: Sequence[GivenPalette | None] | None = None,
+        palettes: Sequence[RgbaPalette | None] | None = None,
         seeds: Sequence[int] | None = None,
     ) -> UInt8[np.ndarray, "batch size size 3"]:
         """Colours sketches that have the network's size already.

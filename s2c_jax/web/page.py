@@ -22,7 +22,7 @@ from PIL import Image
 
 from s2c_jax import runtime
 from s2c_jax.drawing import compositing, image_files, layered_files, palette, preparation
-from s2c_jax.drawing.palette import GivenPalette
+from s2c_jax.drawing.palette import RgbaPalette
 from s2c_jax.errors import UserError
 from s2c_jax.inference.colorizer import Colorizer, fit_hints
 
@@ -107,7 +107,7 @@ def color(
     colorizer: Colorizer,
     sketch: Image.Image,
     hints: Image.Image | None,
-    colors: GivenPalette | None,
+    colors: RgbaPalette | None,
     seeds: Sequence[int] | None,
     folder: Path,
 ) -> Colored:
@@ -382,7 +382,7 @@ def _hints_of(canvas: Any) -> Image.Image | None:
     return painted if painted is not None and painted.getbbox() else None
 
 
-def _palette_of(text: str) -> GivenPalette | None:
+def _palette_of(text: str) -> RgbaPalette | None:
     return palette.from_colors(text) if text else None
 
 

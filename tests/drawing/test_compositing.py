@@ -11,7 +11,7 @@ from tests.support.boxes import BLUE, RED, boxes, composed, network
 @pytest.mark.parametrize(("size", "width"), [(40, 2), (64, 2), (256, 8), (1000, 30), (4000, 120)])
 def test_dark_pixels_stay_as_they_were(size, width):
     sketch = boxes(size, width)
-    picture = compositing.flatten(composed(sketch))
+    picture = compositing.flatten_layers(composed(sketch))
     before = np.asarray(sketch).astype(int)
     assert picture.shape == before.shape
     dark = before.max(axis=-1) < 128
@@ -24,7 +24,7 @@ def test_lines_of_any_colour_stay_as_they_were():
     levels = np.full((300, 300, 3), 255, np.uint8)
     levels[100:110] = (30, 40, 120)
     levels[:, 100:110] = (90, 50, 10)
-    picture = compositing.flatten(composed(Image.fromarray(levels)))
+    picture = compositing.flatten_layers(composed(Image.fromarray(levels)))
     dark = levels.max(axis=-1) < 128
     assert np.abs(picture[dark].astype(int) - levels[dark]).max() <= 2
 
@@ -48,13 +48,13 @@ def test_colour_fills_what_lines_enclose_and_does_not_cross_them(size):
     outside = free & ((rows < 0.2) | (rows > 0.8) | (columns < 0.1) | (columns > 0.9))
     # As good as white: paper.
     assert (alpha[outside] == 0).mean() > 0.99
-    assert (compositing.flatten(layers)[outside] > 245).mean() > 0.999
+    assert (compositing.flatten_layers(layers)[outside] > 245).mean() > 0.999
 
 
 def test_there_is_no_pale_rim_between_line_and_colour():
     """Half-covered pixels mix line and colour, not line and the white of the sketch."""
     sketch = boxes(1000, 30)
-    picture = compositing.flatten(composed(sketch)).astype(int)
+    picture = compositing.flatten_layers(composed(sketch)).astype(int)
     row = picture[500, 110:490]
     assert row[:, 1:].max() <= 132
 
@@ -78,7 +78,7 @@ def test_any_shape_and_an_empty_sketch_work(size):
         sketch = Image.new("RGB", size, (value, value, value))
         square = preparation.downscale_sketch(sketch, 64)
         layers = compositing.split_layers(sketch, square, np.full_like(square, 255))
-        picture = compositing.flatten(layers)
+        picture = compositing.flatten_layers(layers)
         assert picture.shape == (size[1], size[0], 3)
         assert (picture == value).all()
 
@@ -117,7 +117,7 @@ def test_small_blanks_of_a_large_drawing_have_colour(side, width):
         levels[blank] = 255
     sketch = Image.fromarray(levels)
     square = preparation.downscale_sketch(sketch, side)
-    picture = compositing.flatten(compositing.split_layers(sketch, square, constant(square)))
+    picture = compositing.flatten_layers(compositing.split_layers(sketch, square, constant(square)))
     for blank in blanks:
         assert np.abs(picture[blank].astype(int) - COLOR).max() <= 12
 
@@ -128,7 +128,7 @@ def test_grey_paper_is_paper(paper):
     white = np.asarray(boxes(256, 8)).astype(float)
     sketch = Image.fromarray(np.round(white * paper / 255).astype(np.uint8))
     square = preparation.downscale_sketch(sketch, 64)
-    picture = compositing.flatten(compositing.split_layers(sketch, square, constant(square)))
+    picture = compositing.flatten_layers(compositing.split_layers(sketch, square, constant(square)))
     blank = (white == 255).all(axis=-1)
     # As dark as this network's colours are on such paper, and no darker.
     found = picture[blank].astype(int)
@@ -162,7 +162,7 @@ def test_less_work_for_a_flat_picture_gives_the_same_one(size):
         square = preparation.downscale_sketch(sketch, 64)
         colored = np.random.default_rng(1).integers(0, 256, square.shape, np.uint8)
         flat = compositing.composite(sketch, square, colored)
-        whole = compositing.flatten(compositing.split_layers(sketch, square, colored))
+        whole = compositing.flatten_layers(compositing.split_layers(sketch, square, colored))
         np.testing.assert_array_equal(flat, whole)
 
 
@@ -170,6 +170,6 @@ def test_a_grey_sketch_of_the_networks_size_is_flattened_without_layers(monkeypa
     sketch = boxes(64, 2)
     square = preparation.downscale_sketch(sketch, 64)
     colored = network(square)
-    expected = compositing.flatten(compositing.split_layers(sketch, square, colored))
+    expected = compositing.flatten_layers(compositing.split_layers(sketch, square, colored))
     monkeypatch.delattr(compositing, "split_layers")
     np.testing.assert_array_equal(compositing.composite(sketch, square, colored), expected)

@@ -31,7 +31,7 @@ def over_white(pictures):
 def test_a_png_is_the_flat_picture(layers, tmp_path):
     layered_files.write(layers, tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as picture:
-        np.testing.assert_array_equal(np.asarray(picture), compositing.flatten(layers))
+        np.testing.assert_array_equal(np.asarray(picture), compositing.flatten_layers(layers))
 
 
 def test_openraster_is_read_back_as_its_specification_has_it(layers, tmp_path):
@@ -54,7 +54,7 @@ def test_openraster_is_read_back_as_its_specification_has_it(layers, tmp_path):
         merged = Image.open(io.BytesIO(file.read("mergedimage.png"))).convert("RGB")
         assert max(Image.open(io.BytesIO(file.read("Thumbnails/thumbnail.png"))).size) <= 256
     np.testing.assert_array_equal(np.asarray(pictures[2][0].convert("RGBA")), layers.lines)
-    flat = compositing.flatten(layers)
+    flat = compositing.flatten_layers(layers)
     np.testing.assert_array_equal(np.asarray(merged), flat)
     assert np.abs(over_white(pictures) - flat).max() <= 2
 
@@ -120,7 +120,7 @@ def psd_layers(data):
 
 def test_photoshop_is_read_back_as_its_specification_has_it(layers, tmp_path):
     layered_files.write(layers, tmp_path / "a.psd")
-    flat = compositing.flatten(layers)
+    flat = compositing.flatten_layers(layers)
     with Image.open(tmp_path / "a.psd") as file:
         assert file.format == "PSD"
         np.testing.assert_array_equal(np.asarray(file.convert("RGB")), flat)
