@@ -45,7 +45,7 @@ SHOWN = 12
 def hints_of(pairs: input_pipeline.Pairs, count: int) -> np.ndarray:
     """Returns the same marks each time, uint8 RGBA: more of them hold fewer ones."""
     keys = jax.random.split(jax.random.key(0), len(pairs["sketch"]))
-    painted = jax.jit(jax.vmap(functools.partial(guidance.marks, count=jnp.int32(count))))(
+    painted = jax.jit(jax.vmap(functools.partial(guidance.paint_marks, count=jnp.int32(count))))(
         keys, normalize(pairs["sketch"]), normalize(pairs["color"])
     )
     levels = np.asarray(painted) * 127.5 + 127.5

@@ -1,4 +1,6 @@
-"""What happens to a batch on the device before the networks see it."""
+"""Random changes of training pairs, on the device."""
+
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -13,32 +15,35 @@ def augment(
     mirror: bool,
     jitter: float,
 ) -> tuple[Float[Array, "batch height width 3"], Float[Array, "batch height width 3"]]:
-    """Mirrors and crops pairs at random, the two pictures of a pair alike.
+    """Mirrors and crops pairs at random. Both pictures of a pair change alike.
 
     Args:
         keys: one key an example, so that the result does not depend on how a batch is split.
         sketch: pictures in [-1, 1].
         color: pictures in [-1, 1].
-        mirror: whether half of the pairs are flipped left to right.
+        mirror: whether to flip half of the pairs left to right.
         jitter: pairs are enlarged by a random factor in [1, 1 + jitter], and a random window of the
             original size is cut out (pix2pix section 6.2 enlarges 256 to 286: 0.117). 0 is off.
 
     Returns:
         Sketches and colour pictures in [-1, 1].
     """
-
-    def one(key: Array, pair: Array) -> Array:
-        mirror_key, scale_key, shift_key = jax.random.split(key, 3)
-        if mirror:
-            pair = jnp.where(jax.random.bernoulli(mirror_key), pair[:, ::-1], pair)
-        if jitter:
-            scale = 1 + jitter * jax.random.uniform(scale_key)
-            side = jnp.array(pair.shape[:2], jnp.float32)
-            shift = -jax.random.uniform(shift_key, (2,)) * (scale - 1) * side
-            pair = jax.image.scale_and_translate(
-                pair, pair.shape, (0, 1), jnp.full(2, scale), shift, "linear"
-            )
-        return pair
-
-    pair = jax.vmap(one)(keys, jnp.concatenate([sketch, color], axis=-1))
+    augment_one = functools.partial(_augment_pair, mirror=mirror, jitter=jitter)
+    pair = jax.vmap(augment_one)(keys, jnp.concatenate([sketch, color], axis=-1))
     return pair[..., :3], pair[..., 3:]
+
+
+def _augment_pair(
+    key: Key[Array, ""], pair: Float[Array, "height width 6"], *, mirror: bool, jitter: float
+) -> Float[Array, "height width 6"]:
+    mirror_key, scale_key, shift_key = jax.random.split(key, 3)
+    if mirror:
+        pair = jnp.where(jax.random.bernoulli(mirror_key), pair[:, ::-1], pair)
+    if jitter:
+        scale = 1 + jitter * jax.random.uniform(scale_key)
+        side = jnp.array(pair.shape[:2], jnp.float32)
+        shift = -jax.random.uniform(shift_key, (2,)) * (scale - 1) * side
+        pair = jax.image.scale_and_translate(
+            pair, pair.shape, (0, 1), jnp.full(2, scale), shift, "linear"
+        )
+    return pair

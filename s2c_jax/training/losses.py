@@ -1,8 +1,8 @@
 """The losses of Sketch2Color: pure functions of arrays.
 
 Names follow the article: x is the sketch, y the true colour picture, G(x) the generated one, D a
-probability and phi the activations of VGG16's block2_conv2. Every definition is one value an image,
-averaged over the batch, so that it does not change with the batch size or the number of devices.
+probability and phi the activations of VGG16's block2_conv2. Every loss is one value an image,
+averaged over the batch. So it depends neither on the batch size nor on the number of devices.
 """
 
 from typing import Literal
@@ -19,10 +19,10 @@ def log_probabilities(
 ) -> tuple[Float[Array, "batch patches"], Float[Array, "batch patches"]]:
     """Returns log p and log(1 - p) of the probability that a pair is real.
 
-    With `pooling="mean"` p is the average over the map of the patches' sigmoid probabilities: one
-    probability a pair, as in the article. Both logarithms are log-sum-exps of log-sigmoids, so
-    neither overflows nor rounds to log 0, however large the logits are. With `pooling="none"` every
-    patch is a probability of its own, as in pix2pix (Isola et al. 2017, section 3.2.2).
+    With `pooling="mean"`, p is the average of the patches' sigmoid probabilities: one probability a
+    pair, as in the article. Both logarithms are log-sum-exps of log-sigmoids, so that neither
+    overflows nor rounds to log 0, however large the logits are. With `pooling="none"`, every patch
+    has its own probability, as in pix2pix (Isola et al. 2017, section 3.2.2).
 
     Args:
         logits: the discriminator's map before its sigmoid, any finite value.
@@ -50,8 +50,8 @@ def binary_cross_entropy(
 
     Args:
         logits: the discriminator's map before its sigmoid.
-        label: the wanted probability, in [0, 1].
-        pooling: how the map becomes probabilities, see `log_probabilities`.
+        label: the target probability, in [0, 1].
+        pooling: how the map becomes probabilities; see `log_probabilities`.
     """
     log_p, log_not_p = log_probabilities(logits, pooling)
     return -jnp.mean(label * log_p + (1 - label) * log_not_p)
@@ -73,27 +73,27 @@ def pixel_loss(
 def palette_loss(
     generated: Float[Array, "batch height width 3"],
     palettes: Float[Array, "batch 4 4 4"],
-    asked: Bool[Array, "batch height width"],
+    counted: Bool[Array, "batch height width"],
 ) -> Float[Array, ""]:
     """The distance of coloured pixels to the nearest colour of the palette: mean min |c - G(x)|.
 
-    The other losses leave it at a mixture of the colours that a place may have.
+    Without this loss a pixel becomes a mixture of the colours that it may have.
 
     Args:
         generated: pictures in [-1, 1].
-        palettes: colours in [-1, 1] and alpha, 1 for those that are given and 0 for others.
-        asked: the pixels that are asked for a colour of the palette; others, and pictures whose
-            palette gives none, count as 0.
+        palettes: colours in [-1, 1], and alpha: 1 for a colour, 0 for an empty place.
+        counted: the pixels that should have a colour of the palette. Other pixels count as 0, and
+            so do all pixels of a picture whose palette is empty.
     """
     colors = palettes.reshape(-1, 16, 4)
-    nearest, least = jnp.zeros_like(generated), jnp.full(asked.shape, jnp.inf)
-    # One after the other: all distances at once would be sixteen times the pictures.
+    nearest, smallest = jnp.zeros_like(generated), jnp.full(counted.shape, jnp.inf)
+    # One colour after the other: all distances at once take sixteen times the pictures' memory.
     for color in jnp.moveaxis(colors, 1, 0)[:, :, None, None]:
         distance = jnp.abs(jax.lax.stop_gradient(generated) - color[..., :3]).mean(axis=-1)
-        nearer = (distance < least) & (color[..., 3] > 0)
-        least = jnp.where(nearer, distance, least)
+        nearer = (distance < smallest) & (color[..., 3] > 0)
+        smallest = jnp.where(nearer, distance, smallest)
         nearest = jnp.where(nearer[..., None], color[..., :3], nearest)
-    counted = asked & jnp.isfinite(least)
+    counted &= jnp.isfinite(smallest)
     return jnp.mean(jnp.where(counted, jnp.abs(nearest - generated).mean(axis=-1), 0.0))
 
 
@@ -101,26 +101,35 @@ def feature_loss(
     generated_features: Float[Array, "batch height width channels"],
     true_features: Float[Array, "batch height width channels"],
 ) -> Float[Array, ""]:
-    """The feature-level loss: the L2 norm of phi(y) - phi(G(x)), one norm an image, averaged."""
+    """The feature-level loss: the L2 norm of phi(y) - phi(G(x)), one norm an image, averaged.
+
+    Args:
+        generated_features: phi(G(x)), from `pretrained.vgg16.features`.
+        true_features: phi(y).
+    """
     difference = true_features - generated_features
-    return jnp.mean(_root(jnp.sum(jnp.square(difference), axis=(1, 2, 3))))
+    return jnp.mean(_safe_root(jnp.sum(jnp.square(difference), axis=(1, 2, 3))))
 
 
 def total_variation_loss(
     generated: Float[Array, "batch height width channels"],
 ) -> Float[Array, ""]:
-    """The root of the summed squared differences of neighbours, one root an image, averaged."""
+    """The root of the summed squared differences of neighbours, one root an image, averaged.
+
+    Args:
+        generated: pictures in [-1, 1].
+    """
     vertical = generated[:, 1:] - generated[:, :-1]
     horizontal = generated[:, :, 1:] - generated[:, :, :-1]
     return jnp.mean(
-        _root(
+        _safe_root(
             jnp.sum(jnp.square(vertical), axis=(1, 2, 3))
             + jnp.sum(jnp.square(horizontal), axis=(1, 2, 3))
         )
     )
 
 
-def _root(squares: Float[Array, " batch"]) -> Float[Array, " batch"]:
-    """The square root, with gradient 0 instead of NaN where a sum of squares is 0."""
+def _safe_root(squares: Float[Array, " batch"]) -> Float[Array, " batch"]:
+    """The square root, whose gradient is 0 instead of NaN where a sum of squares is 0."""
     positive = squares > 0
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, squares, 1.0)), 0.0)

@@ -55,7 +55,7 @@ def test_marks_have_true_colours_in_about_their_places(seed, count):
     assert hints[rows, columns, :3].max(axis=-1).min() > 0.5
 
 
-MARKS = jax.jit(guidance.marks)
+MARKS = jax.jit(guidance.paint_marks)
 
 
 def test_fewer_marks_are_the_first_of_more():
