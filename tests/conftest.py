@@ -1,16 +1,31 @@
-"""What the tests share: eight devices, checked shapes and dtypes, a data set of small drawings."""
+"""What the tests share: eight devices, checked annotations, a small data set and trained runs."""
 
+import hashlib
 import os
-import tempfile
+import pathlib
+import platform
+import re
 
-# Before JAX starts: the multi-device tests need more than one device.
+_CPUINFO = pathlib.Path("/proc/cpuinfo")
+
+
+def _cpu() -> str:
+    """Returns a name for the CPU's instruction sets; programs compiled for others may crash."""
+    info = _CPUINFO.read_text() if _CPUINFO.exists() else ""
+    features = re.search(r"^(flags|Features)\s*:.*$", info, re.MULTILINE)
+    return hashlib.sha256((features[0] if features else platform.machine()).encode()).hexdigest()
+
+
+# JAX reads these variables when it is imported. The multi-device tests need several devices.
 os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
 )
 os.environ["JAX_PLATFORMS"] = "cpu"
-# Many tests start the same run: its programs are compiled once a session.
-_COMPILED = tempfile.TemporaryDirectory()
-os.environ["JAX_COMPILATION_CACHE_DIR"] = _COMPILED.name
+# Compilation takes most of the tests' time: keep compiled programs for the next session. JAX's key
+# of a program contains its code, the flags and the versions of JAX and XLA.
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(
+    pathlib.Path(__file__).parents[1] / ".pytest_cache" / "jax" / _cpu()[:8]
+)
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
 
 from jaxtyping import install_import_hook
@@ -20,7 +35,6 @@ install_import_hook("s2c_jax", "beartype.beartype")
 
 import colorsys
 import gc
-import pathlib
 from collections.abc import Iterator
 
 import jax
@@ -32,19 +46,23 @@ from s2c_jax.training.loop import train_and_evaluate
 from tests.support.configs import make_small_config
 from tests.support.drawings import NUM_DRAWINGS, drawing
 
+# Linux ends a process with more than 65,530 memory maps (vm.max_map_count).
+_MAX_MAPS = 30_000
+
 
 @pytest.fixture(scope="module", autouse=True)
-def forget_programs() -> Iterator[None]:
-    """Each compiled program keeps memory maps; with more than 65,530 a process crashes on Linux."""
+def bound_memory_maps() -> Iterator[None]:
+    """Frees the compiled programs, each of which holds memory maps, before there are too many."""
     yield
     maps = pathlib.Path("/proc/self/maps")
-    if maps.exists() and maps.read_bytes().count(b"\n") > 30_000:
+    if maps.exists() and maps.read_bytes().count(b"\n") > _MAX_MAPS:
         jax.clear_caches()
         gc.collect()
 
 
 @pytest.fixture(scope="session")
 def svg_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Drawings of discs, each of its own hue and radius."""
     folder = tmp_path_factory.mktemp("svg")
     for i in range(NUM_DRAWINGS):
         red, green, blue = (
@@ -57,7 +75,7 @@ def svg_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory: pytest.TempPathFactory, svg_folder: pathlib.Path) -> str:
-    """Where openmoji_sketch/64 is prepared from the small drawings."""
+    """TFDS's data directory, with openmoji_sketch/64 prepared from the small drawings."""
     path = tmp_path_factory.mktemp("data")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(openmoji_sketch, "svg_folder", lambda: svg_folder)
@@ -72,28 +90,26 @@ def small_config(data_dir: str) -> ConfigDict:
 
 @pytest.fixture
 def keras_config(small_config: ConfigDict) -> ConfigDict:
-    """A small run whose generator can come from Keras."""
+    """A small config whose generator has the architecture of the Keras model."""
     small_config.generator.upsampling = "transposed"
     return small_config
 
 
 @pytest.fixture(scope="session")
 def workdir(tmp_path_factory: pytest.TempPathFactory, data_dir: str) -> pathlib.Path:
-    """A run of one epoch, to colour with; tests leave it as it is."""
-    config = make_small_config(data_dir)
-    config.num_epochs = 1
+    """A run of `make_small_config`, two epochs with a checkpoint each; tests only read it."""
     path = tmp_path_factory.mktemp("run")
-    train_and_evaluate(config, path)
+    train_and_evaluate(make_small_config(data_dir), path)
     return path
 
 
 @pytest.fixture(scope="session")
 def guided_workdir(tmp_path_factory: pytest.TempPathFactory, data_dir: str) -> pathlib.Path:
-    """Such a run that takes hints and palettes."""
+    """A run of one epoch whose generator takes hints and palettes; tests only read it."""
     config = make_small_config(data_dir)
     config.num_epochs = 1
     config.generator.update(hints=True, palette=True)
-    # In so few steps, much: guidance is to show.
+    # A high rate and no average: after five steps hints and palettes must change the picture.
     config.optimizer.learning_rate = 0.03
     config.optimizer.ema_decay = 0.0
     path = tmp_path_factory.mktemp("guided")

@@ -1,4 +1,4 @@
-"""Settings of runs that take seconds."""
+"""A config whose run takes seconds."""
 
 from ml_collections import ConfigDict
 
@@ -6,7 +6,7 @@ from s2c_jax.config import default_config
 
 
 def make_small_config(data_dir: str) -> ConfigDict:
-    """A run of seconds on the small drawings."""
+    """Returns the config of a run of two epochs on the small drawings."""
     config = default_config()
     config.image_size = 64
     config.batch_size = 8

@@ -1,4 +1,4 @@
-"""Reads what a run wrote for TensorBoard."""
+"""Reads the files that a run writes for TensorBoard."""
 
 import pathlib
 
@@ -6,7 +6,10 @@ from tensorboardX.proto import event_pb2
 
 
 def scalars(folder: pathlib.Path) -> dict[str, list[tuple[int, float]]]:
-    """Reads TensorBoard's records: length (8 bytes), checksum (4), the event, checksum (4)."""
+    """Returns the steps and values of each scalar, in the order in which they were written.
+
+    The files are TFRecords: length (8 bytes), checksum (4), the event, checksum (4).
+    """
     found: dict[str, list[tuple[int, float]]] = {}
     for file in sorted(folder.glob("events.*")):
         data = file.read_bytes()
