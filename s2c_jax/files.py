@@ -1,40 +1,41 @@
-"""Files that are there whole or not at all, and folders that one process has for itself."""
+"""Files that appear complete or not at all."""
 
 import contextlib
-import fcntl
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Writes a file beside its place and moves it there; a failure leaves what was there before.
+@contextlib.contextmanager
+def partial_file(path: Path) -> Iterator[Path]:
+    """Writes a file beside its place, and moves it there at the end.
+
+    An error within the context removes the partial file and leaves an earlier file as it was.
+
+    Args:
+        path: the complete file's place.
+
+    Yields:
+        The partial file's path, which the context must create: `path` with ".partial" appended.
 
     Raises:
-        OSError: the file cannot be written.
+        OSError: the partial file cannot be moved.
     """
     partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_bytes(data)
+        yield partial
         partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
+    except BaseException:
+        # Keep the first error: removal can fail as well, such as below a path that is no folder.
+        with contextlib.suppress(OSError):
+            partial.unlink()
         raise
 
 
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keeps other processes that ask for it out of a folder; the system lets go if this one dies.
-
-    It is a file in it, for other hosts do not see locks of folders.
+def write_whole(path: Path, data: bytes) -> None:
+    """Writes a complete file, or leaves an earlier file as it was.
 
     Raises:
-        BlockingIOError: another process has it.
         OSError: the file cannot be written.
     """
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)
+    with partial_file(path) as partial:
+        partial.write_bytes(data)

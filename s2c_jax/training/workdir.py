@@ -1,49 +1,59 @@
-"""The folder that a run has for itself."""
+"""A run's workdir, which one process at a time trains in."""
 
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import filelock
 import ml_collections
 
-from s2c_jax import checkpoint, distributed, files
+from s2c_jax import checkpoint, distributed
 from s2c_jax import config as config_lib
 from s2c_jax.errors import UserError
 
 
 @contextlib.contextmanager
 def claim_workdir(config: ml_collections.ConfigDict, workdir: Path) -> Iterator[None]:
-    """Makes the workdir and its config.json, and keeps other runs' processes out of it.
+    """Creates the workdir with its config.json, and locks other runs out of it.
+
+    The primary process holds a lock on the empty file `workdir`/lock. The operating system
+    releases the lock when that process ends, however it ends. The file stays.
+
+    Args:
+        config: the run's settings.
+        workdir: the run's folder.
 
     Raises:
-        UserError: another process is in it, or another run; or it cannot be written.
+        UserError: another process trains in the workdir, the workdir belongs to a run with other
+            settings, or it cannot be written.
     """
     with contextlib.ExitStack() as stack:
         problem = None
         if distributed.is_primary():
             try:
                 workdir.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(files.locked(workdir))
+                stack.enter_context(filelock.FileLock(workdir / "lock", timeout=0))
                 _write_config(config, workdir)
             except UserError as error:
                 problem = error
-            except BlockingIOError:
-                problem = UserError(f"--workdir {workdir}: another process is training in it")
+            except filelock.Timeout:
+                problem = UserError(f"{workdir}: another process is training in it")
             except OSError as error:
-                problem = UserError(
-                    f"--workdir {workdir} cannot be written ({error.strerror or error})"
-                )
-        # Or the others would wait for one that has gone.
+                problem = UserError(f"{workdir} cannot be written ({error.strerror or error})")
+        # All processes must fail together, or the rest deadlock.
         if not distributed.all_agree(problem is None):
-            raise problem or UserError("the first process cannot train; it says why")
+            raise problem or UserError("process 0 cannot train: see its message")
         yield
 
 
 def _write_config(config: ml_collections.ConfigDict, workdir: Path) -> None:
+    """Writes config.json and creates the run's folders, unless the workdir has another run."""
     file = workdir / "config.json"
-    if file.exists() or checkpoint.all_steps(workdir):
+    has_checkpoints = bool(checkpoint.all_steps(workdir))
+    if file.exists() or has_checkpoints:
+        # A file that cannot be read stops the run, even before the first checkpoint.
         old = config_lib.load(file)
-        if checkpoint.all_steps(workdir):
+        if has_checkpoints:
             config_lib.require_same_run(old, config)
     for folder in ("checkpoints", "samples", "tensorboard"):
         (workdir / folder).mkdir(parents=True, exist_ok=True)
