@@ -1,4 +1,4 @@
-"""Pictures as files: read in any mode, fitted to the network's square, laid out on sheets."""
+"""Image files: reads any mode as upright RGB on white paper, and writes PNG."""
 
 import io
 import warnings
@@ -6,70 +6,44 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from s2c_jax import files
 from s2c_jax.errors import UserError
 
+# The formats that are read, as Pillow names them, and the suffixes of their files.
 FORMATS = ("PNG", "JPEG", "WEBP")
-
-
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
-
-
+# Largest picture, in pixels. It bounds the memory and the time that one sketch takes.
 MAX_PIXELS = 4096 * 4096
-
-
+# Largest file that the web pages take, in bytes.
+MAX_FILE_BYTES = 32 * 2**20
+# The paper's colour in RGB.
 WHITE = (255, 255, 255)
 
 
 def read(file: Path | io.BytesIO, name: str = "") -> Image.Image:
-    """Reads a picture as RGB, upright, on white where it is transparent.
+    """Reads an image file as upright RGB; transparent parts become white paper.
 
     Args:
-        file: a PNG, JPEG or WebP picture in any mode.
-        name: how messages call it; "" is its path.
+        file: a PNG, JPEG or WebP file in any mode.
+        name: what error messages call the file; "" stands for its path.
 
     Raises:
-        UserError: the file cannot be read, is no such picture, is damaged, or has more than
-            `MAX_PIXELS` pixels (known from its header, before it is decoded).
+        UserError: the file is missing, damaged or in another format, or has more than `MAX_PIXELS`
+            pixels. The size is checked in the header, before anything is decoded.
     """
     return to_rgb(_read(file, name))
 
 
 def read_rgba(file: Path | io.BytesIO, name: str = "") -> Image.Image:
-    """Reads a picture as RGBA, upright; arguments and errors are those of `read`."""
+    """Reads an image file as upright RGBA; arguments and errors are those of `read`."""
     return _read(file, name).convert("RGBA")
 
 
-def _read(file: Path | io.BytesIO, name: str) -> Image.Image:
-    name = name or str(file)
-    try:
-        # Pillow warns of damage that it can live with, and of sizes that are refused right here.
-        with warnings.catch_warnings(action="ignore"), Image.open(file, formats=FORMATS) as picture:
-            width, height = picture.size
-            if width * height > MAX_PIXELS:
-                raise UserError(f"{name}: {width}x{height} pixels are more than 4096x4096")
-            picture.load()
-            return _upright(picture)
-    except UnidentifiedImageError:
-        raise UserError(f"{name}: not a PNG, JPEG or WebP picture") from None
-    except Image.DecompressionBombError:
-        raise UserError(f"{name}: claims far more than 4096x4096 pixels") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{name}: cannot be read ({error})") from None
-
-
-def _upright(picture: Image.Image) -> Image.Image:
-    """Follows the camera's orientation; if that is damaged, Pillow may raise anything."""
-    try:
-        return ImageOps.exif_transpose(picture)
-    except Exception:
-        return picture
-
-
 def to_rgb(picture: Image.Image) -> Image.Image:
-    """Converts a picture of any mode to RGB, on white where it is transparent."""
+    """Converts a picture of any mode to RGB; transparent parts become white paper."""
     if picture.mode.startswith("I"):
         # 16-bit grey: Pillow's own conversion clips at 255 instead of scaling.
         levels = np.asarray(picture)
@@ -83,20 +57,53 @@ def to_rgb(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def decode_png(data: bytes) -> np.ndarray:
-    """Decodes an RGB PNG to uint8 (height, width, 3)."""
+def decode_png(data: bytes) -> UInt8[np.ndarray, "height width 3"]:
+    """Decodes a PNG to an RGB array with levels in [0, 255]."""
     return np.asarray(Image.open(io.BytesIO(data), formats=("PNG",)).convert("RGB"))
 
 
 def encode_png(picture: Image.Image) -> bytes:
     """Encodes a picture as PNG."""
     buffer = io.BytesIO()
-    # For drawings more than twice as fast as Pillow's own level, and no larger: after PNG's filters
-    # what repeats in them are single bytes.
+    # Run-length encoding is more than twice as fast as Pillow's default on drawings, and the files
+    # are no larger: PNG's filters turn flat areas into runs of one byte.
     picture.save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
     return buffer.getvalue()
 
 
 def write_png(picture: Image.Image, path: Path) -> None:
-    """Writes a PNG file whole or not at all."""
+    """Writes a PNG file whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     files.write_whole(path, encode_png(picture))
+
+
+def _read(file: Path | io.BytesIO, name: str) -> Image.Image:
+    """Decodes a file in its own mode, upright; errors are those of `read`."""
+    name = name or str(file)
+    try:
+        # Ignore Pillow's warnings: they concern harmless damage, and sizes that are refused below.
+        with warnings.catch_warnings(action="ignore"), Image.open(file, formats=FORMATS) as picture:
+            width, height = picture.size
+            if width * height > MAX_PIXELS:
+                raise UserError(f"{name}: {width}x{height} pixels are more than 4096x4096")
+            picture.load()
+            return _upright(picture)
+    except UnidentifiedImageError:
+        raise UserError(f"{name}: not a PNG, JPEG or WebP picture") from None
+    except Image.DecompressionBombError:
+        # Pillow refuses such headers itself and does not tell the size.
+        raise UserError(f"{name}: has more than 4096x4096 pixels") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{name}: cannot be read ({error})") from None
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """Rotates a photograph as its EXIF orientation says."""
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:
+        # Damaged EXIF data makes Pillow raise exceptions of many kinds; the picture itself is fine.
+        return picture

@@ -1,6 +1,7 @@
-"""Files that artists go on with: a flat picture, or layers for Krita, GIMP and Photoshop."""
+"""Writes coloured sketches: a flat PNG, or layers for Krita, GIMP (.ora) and Photoshop (.psd)."""
 
 import gc
+import importlib
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -11,20 +12,19 @@ from s2c_jax import files
 from s2c_jax.drawing import compositing, image_files
 from s2c_jax.errors import UserError
 
-# From top to bottom, as they are called in the files; the paper is white.
+# The names of the layers in the files, from top to bottom.
 LAYER_NAMES = ("lines", "colour", "paper")
 
 
 def write(layers: compositing.Layers, path: Path) -> None:
-    """Writes a coloured sketch, whole or not at all, in the format that the path ends in.
+    """Writes a coloured sketch whole or not at all, in the format of the path's suffix.
 
     Args:
-        layers: from `compositing.separate`.
+        layers: from `compositing.split_layers`.
         path: a .png, .ora or .psd file.
 
     Raises:
-        UserError: a package that the format needs is not installed.
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     files.write_whole(path, _ENCODERS[path.suffix.lower()](layers))
 
@@ -32,46 +32,49 @@ def write(layers: compositing.Layers, path: Path) -> None:
 def require(suffix: str) -> None:
     """Checks that the package that a format needs is installed.
 
+    Args:
+        suffix: one of `SUFFIXES`.
+
     Raises:
-        UserError: it is not.
+        UserError: the package is missing.
     """
     package = {".ora": "pyora", ".psd": "psd_tools"}.get(suffix)
     try:
         if package:
-            __import__(package)
+            importlib.import_module(package)
     except ImportError:
         raise UserError(
             f"{suffix} files need the package {package}: pip install 's2c_jax[layers]'"
         ) from None
 
 
-def _png(layers: compositing.Layers) -> bytes:
-    return image_files.encode_png(_flat(layers))
+def _encode_png(layers: compositing.Layers) -> bytes:
+    return image_files.encode_png(_flat_picture(layers))
 
 
-def _ora(layers: compositing.Layers) -> bytes:
-    """OpenRaster (https://www.openraster.org)."""
+def _encode_ora(layers: compositing.Layers) -> bytes:
+    """Encodes OpenRaster (https://www.openraster.org)."""
     import pyora  # type: ignore[import-untyped]
 
-    flat = _flat(layers)
+    flat = _flat_picture(layers)
     project = pyora.Project.new(*flat.size)
-    for picture, name in reversed(_pictures(layers)):
+    for picture, name in reversed(_named_pictures(layers)):
         project.add_layer(picture, name)
     buffer = io.BytesIO()
     project.save(buffer, composite_image=flat.convert("RGBA"))
-    # A project and its layers hold each other, and the pictures, until garbage is collected.
+    # A project and its layers refer to each other: only the garbage collector frees their pictures.
     del project
     gc.collect()
     return buffer.getvalue()
 
 
-def _psd(layers: compositing.Layers) -> bytes:
-    """Photoshop's, with the flat picture for programs that know no layers."""
+def _encode_psd(layers: compositing.Layers) -> bytes:
+    """Encodes Photoshop's format, with the flat picture for programs that read no layers."""
     from psd_tools import PSDImage
 
-    # With an alpha channel: without, layers' transparency would become masks.
-    document = PSDImage.frompil(_flat(layers).convert("RGBA"))
-    for picture, name in reversed(_pictures(layers)):
+    # RGBA: in a document without an alpha channel, the layers' transparency would become masks.
+    document = PSDImage.frompil(_flat_picture(layers).convert("RGBA"))
+    for picture, name in reversed(_named_pictures(layers)):
         document.create_pixel_layer(picture, name)
     buffer = io.BytesIO()
     document.save(buffer)
@@ -79,21 +82,20 @@ def _psd(layers: compositing.Layers) -> bytes:
 
 
 _ENCODERS: dict[str, Callable[[compositing.Layers], bytes]] = {
-    ".png": _png,
-    ".ora": _ora,
-    ".psd": _psd,
+    ".png": _encode_png,
+    ".ora": _encode_ora,
+    ".psd": _encode_psd,
 }
-
-
+# The formats that can be written.
 SUFFIXES = tuple(_ENCODERS)
 
 
-def _flat(layers: compositing.Layers) -> Image.Image:
+def _flat_picture(layers: compositing.Layers) -> Image.Image:
     return Image.fromarray(compositing.flatten_layers(layers))
 
 
-def _pictures(layers: compositing.Layers) -> list[tuple[Image.Image, str]]:
-    """Returns the layers' pictures and names from top to bottom."""
+def _named_pictures(layers: compositing.Layers) -> list[tuple[Image.Image, str]]:
+    """Returns the picture and the name of each layer, from top to bottom."""
     lines, color = (Image.fromarray(layer) for layer in layers)
     paper = Image.new("RGBA", lines.size, (*image_files.WHITE, 255))
     return list(zip((lines, color, paper), LAYER_NAMES, strict=True))

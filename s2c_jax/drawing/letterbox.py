@@ -1,4 +1,4 @@
-"""Fits a picture of any shape to the network's square: scaled, centred, on white."""
+"""Fits a picture of any shape to the network's square: scaled, centred, on white paper."""
 
 import numpy as np
 from jaxtyping import UInt8
@@ -6,50 +6,61 @@ from PIL import Image
 
 from s2c_jax.drawing.image_files import WHITE
 
-# The share of a pixel that must be painted for it to count as painted.
-_PAINTED = 0.05
+# Smallest share of a pixel of the square that hints must cover to set its colour: a twentieth, so
+# that thin strokes of a large drawing survive and their antialiased rims do not spread.
+_MIN_HINT_COVERAGE = 0.05
 
 
 def fit_square(picture: Image.Image, size: int) -> Image.Image:
-    """Scales a picture to fit a white square of side `size`, centred, aspect ratio kept."""
-    box = fitted_box(picture.size, size)
+    """Scales a picture to fit a white square and centres it; the aspect ratio is kept.
+
+    Args:
+        picture: RGB.
+        size: the square's side in pixels.
+    """
+    left, top, right, bottom = fitted_box(picture.size, size)
     square = Image.new("RGB", (size, size), WHITE)
-    inner = picture.resize((box[2] - box[0], box[3] - box[1]), Image.Resampling.LANCZOS)
-    square.paste(inner, box[:2])
+    inner = picture.resize((right - left, bottom - top), Image.Resampling.LANCZOS)
+    square.paste(inner, (left, top))
     return square
 
 
 def fit_square_rgba(picture: Image.Image, size: int) -> UInt8[np.ndarray, "{size} {size} 4"]:
-    """Scales an RGBA picture as `fit_square` does, so that a pixel says something or nothing.
+    """Scales colour hints to the square in the same place as `fit_square` scales their sketch.
+
+    Args:
+        picture: RGBA; transparent where there is no hint.
+        size: the square's side in pixels.
 
     Returns:
-        Where at least a twentieth of a pixel is painted, the mean colour of what is, with an alpha
-        of 255; else zeros.
+        RGBA, in [0, 255]. A pixel of which hints cover at least `_MIN_HINT_COVERAGE` is opaque and
+        has their mean colour; all other pixels are zeros.
     """
     left, top, right, bottom = fitted_box(picture.size, size)
+    inner_size = (right - left, bottom - top)
     levels = np.asarray(picture.convert("RGBA")).astype(np.float32)
+    # Premultiply, so that the colours of transparent pixels do not count in the mean.
     levels[..., :3] *= levels[..., 3:] / 255
+    channels = [Image.fromarray(channel) for channel in np.moveaxis(levels, -1, 0)]
     inner = np.stack(
-        [
-            np.asarray(
-                Image.fromarray(level).resize((right - left, bottom - top), Image.Resampling.BOX)
-            )
-            for level in np.moveaxis(levels, -1, 0)
-        ],
+        [np.asarray(channel.resize(inner_size, Image.Resampling.BOX)) for channel in channels],
         axis=-1,
     )
     alpha = inner[..., 3:] / 255
-    painted = alpha >= _PAINTED
-    colors = np.round(inner[..., :3] / np.maximum(alpha, _PAINTED))
+    colors = np.round(inner[..., :3] / np.maximum(alpha, _MIN_HINT_COVERAGE))
+    opaque = np.concatenate([colors, np.full_like(alpha, 255)], axis=-1)
     square = np.zeros((size, size, 4), np.uint8)
-    square[top:bottom, left:right] = np.where(
-        painted, np.concatenate([colors, np.full_like(alpha, 255)], axis=-1), 0
-    )
+    square[top:bottom, left:right] = np.where(alpha >= _MIN_HINT_COVERAGE, opaque, 0)
     return square
 
 
 def fitted_box(size: tuple[int, int], side: int) -> tuple[int, int, int, int]:
-    """Returns where a picture of (width, height) lies in the square: left, top, right, bottom."""
+    """Returns where a picture lies in the square: left, top, right, bottom.
+
+    Args:
+        size: the picture's (width, height) in pixels.
+        side: the square's side in pixels.
+    """
     longest = max(size)
     width, height = (max(1, round(length * side / longest)) for length in size)
     left, top = (side - width) // 2, (side - height) // 2

@@ -1,13 +1,15 @@
 """A picture's palette: the main colours of its four horizontal bands.
 
-It is what the "colorgram" files of the Kaggle pairs hold: for each quarter of the height, from top
-to bottom, the four colours that follow the most frequent one, which is taken for the background.
+The "colorgram" files of the Kaggle pairs hold such palettes. A band is a quarter of the picture's
+height, from top to bottom. The most frequent colour of a band is taken for the background; its
+palette has the four colours that follow.
 """
 
 import colorsys
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Integer, UInt8
@@ -16,70 +18,62 @@ from PIL import ImageColor
 from s2c_jax.drawing import image_files
 from s2c_jax.errors import UserError
 
-BANDS, COLORS = 4, 4
-
-
+# Numbers of bands, and of colours in each: the layout of the colorgram files.
+BANDS = 4
+COLORS = 4
+# Bands, colours, RGB in [0, 255].
 Palette = UInt8[np.ndarray, "4 4 3"]
-
-
-# With alpha, 255 or 0: a colour that is given, or not.
+# Bands, colours, RGBA: alpha is 255 for colours that the network must use, and 0 for free places.
 RgbaPalette = UInt8[np.ndarray, "4 4 4"]
 
 
 def extract(picture: UInt8[np.ndarray, "height width 3"]) -> Palette:
-    """Computes a palette as the colorgram files were computed.
+    """Computes a picture's palette by the algorithm that made the colorgram files.
 
-    Colours are told apart as colorgram.js does (https://github.com/darosh/colorgram-js): pixels
-    whose luminance, hue and lightness agree in their two highest bits are one colour, their mean.
+    colorgram.js (https://github.com/darosh/colorgram-js) puts pixels into bins by the two highest
+    bits of their luminance, hue and lightness. A colour is the mean of a bin.
 
     Args:
         picture: RGB, at least four pixels high.
 
     Returns:
-        For each band its colours, the most frequent first.
+        The colours of each band, the most frequent first.
     """
     edges = [len(picture) * band // BANDS for band in range(BANDS + 1)]
     return np.stack(
         [
-            _filled(_frequent_colors(picture[top:bottom].reshape(-1, 3))[1 : COLORS + 1])
+            _fill_band(_frequent_colors(picture[top:bottom].reshape(-1, 3))[1 : COLORS + 1])
             for top, bottom in itertools.pairwise(edges)
         ]
     )
 
 
 def parse(colorgram: bytes) -> Palette:
-    """Reads a colorgram file: {"1": {"1": [r, g, b], ... "4": ...}, ... "4": ...}.
+    """Parses a colorgram file: {"1": {"1": [r, g, b], ... "4": ...}, ... "4": ...}.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: the content is no colorgram.
     """
     try:
         bands = json.loads(colorgram)
-        return np.stack(
-            [
-                _filled(
-                    [bands[str(band + 1)][str(i + 1)] for i in range(len(bands[str(band + 1)]))]
-                )
-                for band in range(BANDS)
-            ]
-        )
+        return np.stack([_parse_band(bands[str(band + 1)]) for band in range(BANDS)])
     except (KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"no colorgram ({error})") from None
 
 
 def to_rgba(palette: Palette) -> RgbaPalette:
-    """Returns a palette of which every colour is given."""
+    """Adds an alpha of 255 to every colour of a palette."""
     return np.concatenate([palette, np.full((BANDS, COLORS, 1), 255, np.uint8)], axis=-1)
 
 
 def from_colors(text: str) -> RgbaPalette:
-    """Reads up to four colours, to be used anywhere in the picture.
+    """Parses up to four colours; every band gets all of them.
 
     Args:
-        text: hexadecimal, or named as in CSS, joined by commas: "#fcea2b,orange".
+        text: colours in hexadecimal or by their CSS names, joined by commas: "#fcea2b,orange".
 
     Raises:
-        UserError: it is something else.
+        UserError: a colour is not one, or there are more than four.
     """
     names = [name.strip() for name in text.split(",")]
     if len(names) > COLORS:
@@ -96,10 +90,10 @@ def from_colors(text: str) -> RgbaPalette:
 
 
 def draw(seed: int) -> RgbaPalette:
-    """Draws two to four lively colours, to be used anywhere in the picture.
+    """Draws two to four saturated colours at random; every band gets all of them.
 
     Args:
-        seed: where they come from; the same ones for the same seed.
+        seed: the same seed gives the same colours.
     """
     rng = np.random.default_rng(seed)
     palette = np.zeros((BANDS, COLORS, 4), np.uint8)
@@ -111,10 +105,10 @@ def draw(seed: int) -> RgbaPalette:
 
 
 def read(file: Path) -> RgbaPalette:
-    """Reads a palette from a colorgram file, or takes it from a picture.
+    """Reads the palette of a colorgram file (.json), or extracts that of a picture.
 
     Raises:
-        UserError: the file is neither.
+        UserError: the file cannot be read, or the picture has fewer pixel rows than bands.
     """
     if file.suffix.lower() != ".json":
         picture = image_files.read(file)
@@ -128,15 +122,16 @@ def read(file: Path) -> RgbaPalette:
 
 
 def _frequent_colors(pixels: UInt8[np.ndarray, "pixels 3"]) -> Integer[np.ndarray, "colors 3"]:
+    """Returns the mean colours of the bins of colorgram.js, the most frequent first."""
     red, green, blue = pixels.astype(np.int32).T
-    most, least = pixels.max(axis=1).astype(np.int32), pixels.min(axis=1).astype(np.int32)
-    lightness = (most + least) // 2
+    highest, lowest = pixels.max(axis=1).astype(np.int32), pixels.min(axis=1).astype(np.int32)
+    lightness = (highest + lowest) // 2
     luminance = (red * 0.2126 + green * 0.7152 + blue * 0.0722).astype(np.int32)
-    spread = most - least
-    # The hue's six sectors of 255 each, in whole numbers; a grey one is 0.
-    divisor = np.maximum(spread, 1)
+    chroma = highest - lowest
+    # Hue in integers: six sectors of 255 each, from red on; 0 for greys.
+    divisor = np.maximum(chroma, 1)
     hue = np.select(
-        [spread == 0, most == red, most == green],
+        [chroma == 0, highest == red, highest == green],
         [
             0,
             (green - blue) * 255 // divisor + np.where(green < blue, 1530, 0),
@@ -151,15 +146,19 @@ def _frequent_colors(pixels: UInt8[np.ndarray, "pixels 3"]) -> Integer[np.ndarra
     return sums[order].astype(np.int64) // counts[order, None]
 
 
-def _filled(colors: object) -> UInt8[np.ndarray, "4 3"]:
-    """Fills a band that has fewer colours up with its last one, an empty one with white."""
-    found = np.asarray(colors, np.int64)
-    if not found.size:
-        found = found.reshape(0, 3)
-    if found.ndim != 2 or found.shape[1] != 3:
+def _parse_band(colors: Any) -> UInt8[np.ndarray, "4 3"]:
+    """Parses a band from JSON of any kind; the keys of its colours count from "1"."""
+    levels = np.asarray([colors[str(i + 1)] for i in range(len(colors))], np.int64)
+    if not levels.size:
+        levels = levels.reshape(0, 3)
+    if levels.ndim != 2 or levels.shape[1] != 3:
         raise ValueError("colours must be of three numbers each")
-    found = found[:COLORS]
-    if ((found < 0) | (found > 255)).any():
+    if ((levels[:COLORS] < 0) | (levels[:COLORS] > 255)).any():
         raise ValueError("colours must lie in [0, 255]")
-    last = found[-1:] if len(found) else np.full((1, 3), 255)
-    return np.concatenate([found, *[last] * (COLORS - len(found))]).astype(np.uint8)
+    return _fill_band(levels[:COLORS])
+
+
+def _fill_band(colors: Integer[np.ndarray, "colors 3"]) -> UInt8[np.ndarray, "4 3"]:
+    """Repeats a band's last colour until there are `COLORS`; an empty band becomes white."""
+    last = colors[-1:] if len(colors) else np.full((1, 3), 255)
+    return np.concatenate([colors, *[last] * (COLORS - len(colors))]).astype(np.uint8)

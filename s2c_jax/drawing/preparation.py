@@ -1,4 +1,4 @@
-"""Prepares a sketch for the network: its lines must survive at the network's size."""
+"""Downscales a sketch for the network so that its lines survive."""
 
 import math
 
@@ -9,44 +9,53 @@ from PIL import Image
 
 from s2c_jax.drawing import letterbox
 
-# On white paper, a pixel as dark as this is all line; between it and the paper, line and what is
-# under it mix.
-DARK = 128
-
-
-# A sketch so many times the square's side is large. If its lines would be finer than the one share
-# of a pixel of the square, they are made as wide as the other.
-_LARGE, _FINE, _BOLD = 4.0, 0.3, 0.5
-
-
-# A drawing whose bolder lines would be more than this share of it has tones of dots or hatches.
-_TONE = 0.5
+# Level in [0, 255], half of white. On white paper a pixel that is this dark is opaque line; lighter
+# pixels are partly line and partly what lies under it.
+LINE_LEVEL = 128
+# A drawing is large if its longer side is more than this many times the square's side. Downscaling
+# by less leaves lines dark enough.
+LARGE_SCALE = 4.0
+# Line width in pixels of the square. Thinner lines of a large drawing are made bolder.
+THIN_LINE = 0.3
+# Line width in pixels of the square, to which thin lines are made bolder.
+BOLD_LINE = 0.5
+# Largest share of the drawing that bolder lines may cover. More is a screentone or hatching, which
+# bolder lines would turn into solid black.
+MAX_BOLD_COVERAGE = 0.5
 
 
 def downscale_sketch(sketch: Image.Image, size: int) -> UInt8[np.ndarray, "{size} {size} 3"]:
-    """Fits a sketch to the network's square, so that its lines can still be seen.
-
-    In a large drawing they are too fine for that, and are made bolder first.
+    """Letterboxes a sketch to the network's square; thin lines of a large drawing get bolder first.
 
     Args:
         sketch: RGB.
-        size: the square's side.
+        size: the square's side in pixels.
+
+    Returns:
+        The network's input: RGB, in [0, 255].
     """
     scale = max(sketch.size) / size
-    if scale > _LARGE:
-        levels = np.asarray(sketch)
-        width = _line_width(levels)
-        more = math.ceil(_BOLD * scale - width)
-        # Not of a tone of dots, which would be black.
-        would_be_dark = (levels.max(axis=-1) < DARK).mean() * (width + more) / max(width, 1e-6)
-        if 0 < width < _FINE * scale and would_be_dark < _TONE:
-            bold = scipy.ndimage.minimum_filter(levels, (more + 1, more + 1, 1))
-            sketch = Image.fromarray(bold)
+    if scale > LARGE_SCALE:
+        sketch = _embolden(sketch, scale)
     return np.asarray(letterbox.fit_square(sketch, size))
 
 
-def _line_width(sketch: UInt8[np.ndarray, "height width 3"]) -> float:
-    """Estimates it from how many dark pixels there are and how many borders they have."""
-    dark = sketch.max(axis=-1) < DARK
-    borders = sum(np.count_nonzero(np.diff(dark, axis=axis)) for axis in (0, 1))
-    return 2 * np.count_nonzero(dark) / borders if borders else 0.0
+def _embolden(sketch: Image.Image, scale: float) -> Image.Image:
+    """Widens lines that would be too thin after downscaling by `scale`, unless they are a tone."""
+    levels = np.asarray(sketch)
+    width = _line_width(levels)
+    if not 0 < width < THIN_LINE * scale:
+        return sketch
+    extra_width = math.ceil(BOLD_LINE * scale - width)
+    dark_fraction = (levels.max(axis=-1) < LINE_LEVEL).mean()
+    if dark_fraction * (width + extra_width) / width >= MAX_BOLD_COVERAGE:
+        return sketch
+    window = (extra_width + 1, extra_width + 1, 1)
+    return Image.fromarray(scipy.ndimage.minimum_filter(levels, window))
+
+
+def _line_width(levels: UInt8[np.ndarray, "height width 3"]) -> float:
+    """Estimates the mean line width in pixels: twice the dark area over its boundary's length."""
+    dark = levels.max(axis=-1) < LINE_LEVEL
+    boundary = sum(np.count_nonzero(np.diff(dark, axis=axis)) for axis in (0, 1))
+    return 2 * np.count_nonzero(dark) / boundary if boundary else 0.0

@@ -1,97 +1,135 @@
-"""What lines enclose, and colours that stay within it."""
+"""Regions that lines enclose, and an upsampling that keeps colours within them."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import scipy.ndimage
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Float32, Int, UInt8
 from PIL import Image
 
-# Far more than in proportion: a pixel that is half another region's has half of its colours.
-_POWER = 4
+# Smallest line-free fraction of a cell from which the cell's colour is known. Where lines cover
+# more of the cell, dividing by the fraction would amplify the network's errors more than 3 times.
+MIN_LINE_FREE_FRACTION = 0.3
+# Exponent that down-weights cells shared with another region: such a cell mixes both colours.
+SHARED_CELL_EXPONENT = 4
+# Opacity in [0, 1] from which a pixel belongs to a line and separates regions.
+LINE_OPACITY = 0.5
+# Distance in pixels by which a region reaches under its lines. Antialiased lines fade from opaque
+# to transparent within this distance.
+LINE_RIM = 2
+# Smallest sum of weights to divide by: it avoids 0 / 0 far from a region's own cells.
+MIN_WEIGHT = 1e-12
 
 
-# From here on a pixel is part of a line that parts regions.
-_LINE = 0.5
+class _Region(NamedTuple):
+    """A connected part of the sketch.
 
+    Attributes:
+        box: the rows and the columns of its bounding box.
+        mask: its pixels within the box.
+    """
 
-# How many pixels a line takes at most from opaque to nothing.
-_RIM = 2
-
-
-# Where lines leave less of a pixel of the small picture free than this, its colour cannot be told.
-LEAST_LINE_FREE = 0.3
+    box: tuple[slice, slice]
+    mask: Bool[np.ndarray, "box_height box_width"]
 
 
 def line_aware_upsample(
     color: Float[np.ndarray, "rows columns 3"],
-    free: Float[np.ndarray, "rows columns"],
+    line_free_fraction: Float[np.ndarray, "rows columns"],
     opacity: Float[np.ndarray, "height width"],
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Brings colours up to the size of a sketch without crossing its lines.
+    """Upsamples colours to the sketch's size so that no colour crosses a line.
 
-    Each region between lines takes its colours from the small picture's pixels, those the most
-    that it covers and no line does, and interpolates them within itself (normalised convolution,
-    Knutsson and Westin 1993). It reaches a little under the lines, where they are not opaque.
-    Regions smaller than a pixel of the small picture have that one's colour.
+    A cell is a pixel of the small picture. Each region between lines interpolates its colours from
+    its own cells, by normalised convolution (Knutsson and Westin 1993). A cell weighs more the more
+    of it the region covers, and the less of it lines cover. Regions reach `LINE_RIM` pixels under
+    the lines. Regions smaller than a cell, and opaque line, are interpolated without weights.
 
     Args:
-        color: the colours of a smaller picture, without lines, in [0, 255].
-        free: the share of its pixels that no line covers, in [0, 1].
-        opacity: of the sketch's own lines, in [0, 1].
+        color: the small picture without lines, in [0, 255].
+        line_free_fraction: the fraction of each cell that no line covers, in [0, 1].
+        opacity: of the sketch's lines, in [0, 1].
+
+    Returns:
+        RGB, in [0, 255].
     """
     height, width = opacity.shape
-    rows, columns = free.shape
-    row_of, column_of = np.arange(height) * rows // height, np.arange(width) * columns // width
-    result = np.stack(
-        [
-            np.round(_enlarged(channel, (height, width))).astype(np.uint8)
-            for channel in np.moveaxis(color, -1, 0)
-        ],
-        axis=-1,
-    )
-    for box, region in _regions(opacity, height * width // (rows * columns)):
-        # The pixels that it covers, and a margin to interpolate into.
-        top, bottom = max(0, row_of[box[0].start] - 1), row_of[box[0].stop - 1] + 2
-        left, right = max(0, column_of[box[1].start] - 1), column_of[box[1].stop - 1] + 2
-        cells = np.s_[top:bottom, left:right]
-        shape = free[cells].shape
-        index = (row_of[box[0], None] - top) * shape[1] + column_of[box[1]] - left
-        coverage = np.bincount(index[region], minlength=free[cells].size).reshape(shape)
-        weight = coverage * np.maximum(free[cells], LEAST_LINE_FREE / 2)
-        weight = ((weight / weight.max()) ** _POWER).astype(np.float32)
-        frame = (
-            box[1].start * columns / width - left, box[0].start * rows / height - top,
-            box[1].stop * columns / width - left, box[0].stop * rows / height - top,
-        )  # fmt: skip
-        weights = np.maximum(_enlarged(weight, region.shape, frame)[region], 1e-12)
-        for channel in range(3):
-            sums = _enlarged(color[cells][..., channel] * weight, region.shape, frame)[region]
-            result[box][..., channel][region] = np.round(np.clip(sums / weights, 0, 255))
+    rows, columns = line_free_fraction.shape
+    channels = [_resize(channel, opacity.shape) for channel in np.moveaxis(color, -1, 0)]
+    result = np.stack([np.round(channel).astype(np.uint8) for channel in channels], axis=-1)
+    for region in _regions(opacity, min_size=height * width // (rows * columns)):
+        _color_region(result, region, color, line_free_fraction)
     return result
 
 
-def _regions(
-    opacity: Float[np.ndarray, "height width"], smallest: int
-) -> Iterator[tuple[tuple[slice, slice], Bool[np.ndarray, "rows columns"]]]:
-    """Yields what lines enclose: a box, and what of it the region is."""
-    labels, count = scipy.ndimage.label(opacity < _LINE)
+def _color_region(
+    result: UInt8[np.ndarray, "height width 3"],
+    region: _Region,
+    color: Float[np.ndarray, "rows columns 3"],
+    line_free_fraction: Float[np.ndarray, "rows columns"],
+) -> None:
+    """Writes a region's colours, interpolated from its own cells, into `result`."""
+    (height, width), (rows, columns) = result.shape[:2], line_free_fraction.shape
+    (y, x), mask = region
+    row_of_pixel = np.arange(y.start, y.stop) * rows // height
+    column_of_pixel = np.arange(x.start, x.stop) * columns // width
+    # The region's cells, and one more on each side to interpolate with.
+    top, bottom = max(0, row_of_pixel[0] - 1), row_of_pixel[-1] + 2
+    left, right = max(0, column_of_pixel[0] - 1), column_of_pixel[-1] + 2
+    cells = np.s_[top:bottom, left:right]
+    weight = _cell_weights(
+        mask, row_of_pixel - top, column_of_pixel - left, line_free_fraction[cells]
+    )
+    # The region's bounding box in the coordinates of `cells`.
+    frame = (
+        x.start * columns / width - left, y.start * rows / height - top,
+        x.stop * columns / width - left, y.stop * rows / height - top,
+    )  # fmt: skip
+    weights = np.maximum(_resize(weight, mask.shape, frame)[mask], MIN_WEIGHT)
+    for channel in range(3):
+        sums = _resize(color[cells][..., channel] * weight, mask.shape, frame)[mask]
+        result[region.box][..., channel][mask] = np.round(np.clip(sums / weights, 0, 255))
+
+
+def _cell_weights(
+    mask: Bool[np.ndarray, "box_height box_width"],
+    row_of_pixel: Int[np.ndarray, " box_height"],
+    column_of_pixel: Int[np.ndarray, " box_width"],
+    line_free_fraction: Float[np.ndarray, "rows columns"],
+) -> Float32[np.ndarray, "rows columns"]:
+    """Returns how much each cell counts in a region's colours, in [0, 1]."""
+    rows, columns = line_free_fraction.shape
+    cell_of_pixel = row_of_pixel[:, None] * columns + column_of_pixel
+    coverage = np.bincount(cell_of_pixel[mask], minlength=rows * columns).reshape(rows, columns)
+    # Half the minimum for cells under lines: they count little, but a region may have no others.
+    weight = coverage * np.maximum(line_free_fraction, MIN_LINE_FREE_FRACTION / 2)
+    return ((weight / weight.max()) ** SHARED_CELL_EXPONENT).astype(np.float32)
+
+
+def _regions(opacity: Float[np.ndarray, "height width"], min_size: int) -> Iterator[_Region]:
+    """Yields the regions between lines that have at least `min_size` pixels."""
+    labels, count = scipy.ndimage.label(opacity < LINE_OPACITY)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    kept = sizes >= max(smallest, 1)
+    kept = sizes >= max(min_size, 1)
     kept[0] = False
-    numbers = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
-    labels = numbers[labels]
-    labels = np.where(labels, labels, scipy.ndimage.maximum_filter(labels, 2 * _RIM + 1))
-    for number, box in enumerate(scipy.ndimage.find_objects(labels), start=1):
-        yield box, labels[box] == number
+    labels = np.where(kept, np.cumsum(kept), 0).astype(np.int32)[labels]
+    labels = np.where(labels, labels, scipy.ndimage.maximum_filter(labels, 2 * LINE_RIM + 1))
+    for label, box in enumerate(scipy.ndimage.find_objects(labels), start=1):
+        yield _Region(box, labels[box] == label)
 
 
-def _enlarged(
+def _resize(
     picture: Float[np.ndarray, "rows columns"],
     shape: tuple[int, ...],
     frame: tuple[float, float, float, float] | None = None,
 ) -> Float[np.ndarray, "height width"]:
-    """Interpolates a picture, or its part within left, top, right, bottom, to another shape."""
-    size = (shape[1], shape[0])
+    """Interpolates a picture bilinearly to another shape.
+
+    Args:
+        picture: one channel.
+        shape: the result's height and width.
+        frame: the part of the picture to take: left, top, right, bottom; None takes all of it.
+    """
     image = Image.fromarray(np.ascontiguousarray(picture))
-    return np.asarray(image.resize(size, Image.Resampling.BILINEAR, box=frame))
+    return np.asarray(image.resize((shape[1], shape[0]), Image.Resampling.BILINEAR, box=frame))
