@@ -24,7 +24,7 @@ from s2c_jax.datasets import input_pipeline
 from s2c_jax.distributed import replicated_sharding
 from s2c_jax.drawing import image_files, sheets
 from s2c_jax.evaluation.scoring import Colorize, score
-from s2c_jax.inference.generate import Pictures, make_generate
+from s2c_jax.inference.generate import UInt8Pictures, make_generate
 from s2c_jax.models.generator import Generator
 
 NUM_PICTURES = 12
@@ -72,7 +72,7 @@ def colorize(row: Row, workdir: Path) -> Colorize:
     return functools.partial(generate, jax.device_put(variables, replicated_sharding()))
 
 
-def strip(pictures: Pictures, title: str) -> Image.Image:
+def strip(pictures: UInt8Pictures, title: str) -> Image.Image:
     """Lays pictures out side by side, behind a title."""
     width, side = 210, pictures.shape[1]
     page = Image.new("RGB", (width + len(pictures) * (side + 2), side + 2), image_files.WHITE)

@@ -26,7 +26,7 @@ from experiments import runs
 from experiments.quality.run import EPOCHS, RUNS, WORKDIRS
 from s2c_jax.datasets import input_pipeline
 from s2c_jax.evaluation.scoring import score
-from s2c_jax.inference.generate import Pictures
+from s2c_jax.inference.generate import UInt8Pictures
 from tests.parity import reference
 
 
@@ -46,7 +46,7 @@ def batches(
             yield in_pytorch(sketch), in_pytorch(color)
 
 
-def in_pytorch(pictures: Pictures) -> torch.Tensor:
+def in_pytorch(pictures: UInt8Pictures) -> torch.Tensor:
     """NHWC in [0, 255] to NCHW in [-1, 1]."""
     return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
@@ -96,7 +96,9 @@ def main() -> None:
         num_steps = EPOCHS * input_pipeline.steps_per_epoch(train, config.batch_size)
         generator = train_in_pytorch(config, num_steps)
 
-        def colorize(sketches: Pictures, generator: reference.Generator = generator) -> Pictures:
+        def colorize(
+            sketches: UInt8Pictures, generator: reference.Generator = generator
+        ) -> UInt8Pictures:
             with torch.inference_mode():
                 color = generator(in_pytorch(sketches))
             levels = ((color + 1) * 127.5).round().to(torch.uint8)

@@ -1,4 +1,4 @@
-"""Colourings that need no network, to compare with."""
+"""Colourings that need no network, for comparison."""
 
 import numpy as np
 import scipy.ndimage
@@ -7,15 +7,20 @@ from jaxtyping import Float
 from s2c_jax.datasets import input_pipeline
 from s2c_jax.datasets.pairs import PairSource
 from s2c_jax.evaluation import metrics
-from s2c_jax.inference.generate import Pictures
+from s2c_jax.inference.generate import UInt8Pictures
 
-# Training pairs that the mean colour is taken from; the first ones are as good as any, since the
-# order of prepared pairs is that of a hash.
+# Training pairs that the mean colour is taken from. Pairs are stored in the order of a hash, so the
+# first ones are a random sample.
 _MEAN_COLOR_PAIRS = 256
+# The mean level, of 255, under which a sketch's pixel is part of a line.
+_LINE_LEVEL = 128
 
 
 def mean_color(source: PairSource) -> Float[np.ndarray, "3"]:
-    """Returns the mean of what is coloured in some pairs, in [0, 255]; white if nothing is."""
+    """Returns the mean colour, in [0, 255], of the coloured pixels of the first pairs.
+
+    A pixel is coloured where `metrics.colored_pixels` says so. Without any the colour is white.
+    """
     total, count = np.zeros(3), 0
     for i in range(min(len(source), _MEAN_COLOR_PAIRS)):
         pair = input_pipeline.read_pairs(source, [i])
@@ -24,11 +29,16 @@ def mean_color(source: PairSource) -> Float[np.ndarray, "3"]:
     return total / count if count else np.full(3, 255.0)
 
 
-def fill_inside_lines(color: Float[np.ndarray, "3"], sketches: Pictures) -> Pictures:
-    """Paints everything that dark lines enclose with one colour, under the lines."""
+def fill_inside_lines(color: Float[np.ndarray, "3"], sketches: UInt8Pictures) -> UInt8Pictures:
+    """Paints everything that lines enclose with one colour, under the lines.
+
+    Args:
+        color: in [0, 255].
+        sketches: in [0, 255].
+    """
     filled = np.empty_like(sketches)
     for i, sketch in enumerate(sketches):
-        inside = scipy.ndimage.binary_fill_holes(sketch.mean(axis=-1) < 128)
+        inside = scipy.ndimage.binary_fill_holes(sketch.mean(axis=-1) < _LINE_LEVEL)
         painted = np.round(sketch / 255 * color).astype(np.uint8)
         filled[i] = np.where(inside[..., None], painted, sketch)
     return filled

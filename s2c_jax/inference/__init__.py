@@ -1,7 +1,7 @@
-"""From a checkpoint, or a file of weights, to coloured pictures.
+"""Inference: from a run's checkpoint to coloured pictures.
 
-`Colorizer` is the one path from a sketch to a coloured picture: the commands, the page and programs
-call it.
+`Colorizer` is the one path from a sketch to a coloured picture. The commands, the web page and
+Python programs use it.
 """
 
 from s2c_jax.inference.colorizer import Colorizer

@@ -1,9 +1,9 @@
-"""A run's generator, loaded once, to colour many sketches: with hints, palettes and variants."""
+"""The one path from a sketch to a coloured picture: prepare, colour, composite."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -15,20 +15,57 @@ from s2c_jax.drawing import compositing, image_files, letterbox, preparation
 from s2c_jax.drawing import palette as palette_lib
 from s2c_jax.drawing.palette import RgbaPalette
 from s2c_jax.errors import UserError
-from s2c_jax.inference.generate import Pictures, make_generate
+from s2c_jax.inference.generate import (
+    Generate,
+    GenerateWithVariables,
+    UInt8Pictures,
+    make_generate,
+)
 from s2c_jax.inference.load import load_generator
 
 Backend = Literal["jax", "onnxruntime"]
 
 
+class PreparedSketch(NamedTuple):
+    """A sketch at full size, and what the network sees of it.
+
+    Attributes:
+        picture: the sketch, RGB, at full size.
+        network_input: the sketch in the network's square, see `preparation.downscale_sketch`.
+        hints: the hints in the same square, with an alpha of 0 or 255, or None.
+    """
+
+    picture: Image.Image
+    network_input: UInt8[np.ndarray, "size size 3"]
+    hints: UInt8[np.ndarray, "size size 4"] | None = None
+
+    def layers(self, square: UInt8[np.ndarray, "size size 3"]) -> compositing.Layers:
+        """Returns lines and colour at full size.
+
+        Args:
+            square: the network's colouring, RGB in [0, 255].
+        """
+        return compositing.split_layers(self.picture, self.network_input, square)
+
+    def composite(
+        self, square: UInt8[np.ndarray, "size size 3"]
+    ) -> UInt8[np.ndarray, "height width 3"]:
+        """Returns the coloured picture at full size: the sketch's lines over the colours.
+
+        Args:
+            square: the network's colouring, RGB in [0, 255].
+        """
+        return compositing.composite(self.picture, self.network_input, square)
+
+
 class Colorizer:
     """A run's generator, loaded once, to colour many sketches.
 
-    All of this process's devices share the work. The same sketch gives the same picture whatever
-    else is coloured with it.
+    All of this process's devices share the work. A sketch's picture does not depend on the other
+    sketches that are coloured with it.
 
     Attributes:
-        image_size: the side of the square that the network sees, in pixels.
+        image_size: the side of the network's square, in pixels.
         takes_hints: whether the run was trained with hints.
         takes_palette: whether the run was trained with palettes.
         step: the checkpoint's step.
@@ -41,33 +78,34 @@ class Colorizer:
         """Loads a checkpoint.
 
         Args:
-            workdir: the run's.
-            step: which checkpoint: its step, "last" or "best" (see `checkpoint.find`).
-            backend: what computes: "jax", on all devices, or "onnxruntime", on the CPU, which is
-                faster with one sketch at a time and knows no dropout.
+            workdir: the run's folder.
+            step: which checkpoint: a step, "last" or "best", see `checkpoint.resolve_step`.
+            backend: what computes the network: "jax", on all devices, or "onnxruntime", on the
+                CPU, which is faster for one sketch at a time and has no dropout.
 
         Raises:
-            UserError: there is no such run or checkpoint, or the backend is not installed.
+            UserError: the run or the checkpoint does not exist, or the backend is not installed.
         """
         self._workdir, self._backend = Path(workdir), backend
-        self._compiled: Callable[..., Pictures] | None = None
+        self._compiled: GenerateWithVariables | None = None
         self.load(step)
 
     def load(self, step: int | str) -> None:
-        """Takes another checkpoint of the same run; with JAX nothing is compiled anew.
+        """Loads another checkpoint of the same run; JAX compiles nothing again.
 
         Args:
-            step: as above.
+            step: which checkpoint: a step, "last" or "best".
 
         Raises:
-            UserError: there is no such checkpoint.
+            UserError: the checkpoint does not exist.
         """
         trained = load_generator(self._workdir, step)
         self.step, self.image_size = trained.step, trained.config.image_size
         self.trained_on: str = trained.config.dataset.name
         self.takes_hints, self.takes_palette = trained.generator.hints, trained.generator.palette
+        self._generate: Generate
         if self._backend == "onnxruntime":
-            # Most have no need of it, and need not have installed it.
+            # Import late: ONNX Runtime is an optional dependency.
             from s2c_jax.inference import onnx_backend
 
             self._generate = onnx_backend.make_generate(trained.generator, trained.variables)
@@ -89,11 +127,11 @@ class Colorizer:
         Arguments and errors are those of `layers`.
 
         Returns:
-            The colour pictures, RGB, each in its sketch's size.
+            The coloured pictures, RGB, each in its sketch's size.
         """
         return [
-            Image.fromarray(compositing.flatten_layers(layers))
-            for layers in self.layers(sketches, hints, palettes, seeds)
+            Image.fromarray(sketch.composite(square))
+            for sketch, square in self._colorize_pictures(sketches, hints, palettes, seeds)
         ]
 
     def layers(
@@ -103,73 +141,107 @@ class Colorizer:
         palettes: Sequence[RgbaPalette | None] | None = None,
         seeds: Sequence[int] | None = None,
     ) -> list[compositing.Layers]:
-        """Colours sketches, and keeps lines and colour apart.
+        """Colours sketches and keeps lines and colour apart.
 
         Args:
-            sketches: pictures of any mode and size, which the network sees in its own size.
-            hints: for each sketch a picture of its size, transparent where nothing is said, or
-                None.
-            palettes: for each sketch colours to use, from `palette.from_colors` or `palette.read`,
-                or None.
-            seeds: for each sketch a number in [0, 2 ** 32): another colouring for each, the same
-                one for the same number. It is the seed of dropout, and of a palette if the run
-                takes one and none is given. None is the most likely colouring.
+            sketches: pictures of any mode and size.
+            hints: for each sketch a picture of the sketch's size, transparent where it gives no
+                hint, or None.
+            palettes: for each sketch the colours to use, from `palette.from_colors` or
+                `palette.read`, or None.
+            seeds: for each sketch a seed in [0, 2 ** 32). Each seed gives another colouring, and
+                always the same one. It is the seed of dropout, and of a random palette if the run
+                takes palettes and the sketch has none. None gives the most likely colouring.
 
         Returns:
             The layers, each in its sketch's size.
 
         Raises:
-            UserError: the run was trained without hints or palettes and there are some, or hints
-                are opaque or have another size than their sketch.
-            ValueError: there are not as many hints, palettes or seeds as sketches.
+            UserError: the run was trained without hints or palettes and some are given, or hints
+                are opaque, or their size is not the sketch's.
+            ValueError: the number of hints, palettes or seeds is not the number of sketches.
         """
-        if not sketches:
-            return []
-        size = self.image_size
-        sketches = [image_files.to_rgb(sketch) for sketch in sketches]
-        squares = [preparation.downscale_sketch(sketch, size) for sketch in sketches]
-        hint_squares = [
-            None
-            if hint is None
-            else fit_hints(hint.convert("RGBA"), sketch.size, size, f"hints {i}")
-            for i, (hint, sketch) in enumerate(
-                zip(hints or [None] * len(sketches), sketches, strict=True)
-            )
-        ]
-        colored = self.colorize_squares(np.stack(squares), hint_squares, palettes, seeds)
         return [
-            compositing.split_layers(*parts)
-            for parts in zip(sketches, squares, colored, strict=True)
+            sketch.layers(square)
+            for sketch, square in self._colorize_pictures(sketches, hints, palettes, seeds)
         ]
+
+    def prepare(
+        self, sketch: Image.Image, hints: Image.Image | None = None, name: str = "the hints"
+    ) -> PreparedSketch:
+        """Fits a sketch and its hints to the network's square.
+
+        Args:
+            sketch: a picture of any mode and size.
+            hints: a picture of the sketch's size, transparent where it gives no hint, or None.
+            name: what error messages call the hints.
+
+        Raises:
+            UserError: the hints are opaque, or their size is not the sketch's.
+        """
+        picture = image_files.to_rgb(sketch)
+        fitted = None if hints is None else self._fit_hints(hints, picture.size, name)
+        return PreparedSketch(
+            picture, preparation.downscale_sketch(picture, self.image_size), fitted
+        )
+
+    def colorize(
+        self,
+        sketches: Sequence[PreparedSketch],
+        palettes: Sequence[RgbaPalette | None] | None = None,
+        seeds: Sequence[int] | None = None,
+    ) -> UInt8Pictures:
+        """Colours prepared sketches in the network's size.
+
+        Args:
+            sketches: from `prepare`, at least one.
+            palettes: see `layers`.
+            seeds: see `layers`.
+
+        Returns:
+            For each sketch the square that its `composite` and `layers` take.
+
+        Raises:
+            UserError: the run was trained without hints or palettes and some are given.
+            ValueError: the number of palettes or seeds is not the number of sketches.
+        """
+        return self.colorize_squares(
+            np.stack([sketch.network_input for sketch in sketches]),
+            [sketch.hints for sketch in sketches],
+            palettes,
+            seeds,
+        )
 
     def colorize_squares(
         self,
         sketches: UInt8[np.ndarray, "batch size size 3"],
-        hints: Sequence[np.ndarray | None] | None = None,
+        hints: Sequence[UInt8[np.ndarray, "size size 4"] | None] | None = None,
         palettes: Sequence[RgbaPalette | None] | None = None,
         seeds: Sequence[int] | None = None,
     ) -> UInt8[np.ndarray, "batch size size 3"]:
-        """Colours sketches that have the network's size already.
+        """Colours sketches that already have the network's size.
 
         Args:
-            sketches: the sketches.
-            hints: for each uint8 RGBA, (size, size, 4), with an alpha of 0 or 255, or None.
-            palettes: as above.
-            seeds: as above.
+            sketches: at least one sketch, RGB in [0, 255].
+            hints: for each sketch an RGBA picture with an alpha of 0 or 255, or None.
+            palettes: see `layers`.
+            seeds: see `layers`.
+
+        Returns:
+            The colour pictures, RGB in [0, 255].
 
         Raises:
-            UserError: the run was trained without hints or palettes and there are some.
-            ValueError: there are not as many hints, palettes or seeds as sketches.
+            UserError: the run was trained without hints or palettes and some are given.
+            ValueError: the number of hints, palettes or seeds is not the number of sketches.
         """
-        for name, given in (("hints", hints), ("palettes", palettes), ("seeds", seeds)):
-            if given is not None and len(given) != len(sketches):
-                raise ValueError(f"{len(sketches)} sketches, and {len(given)} {name}")
+        count = len(sketches)
+        _require_counts(count, hints=hints, palettes=palettes, seeds=seeds)
         if seeds is not None and self.takes_palette:
             palettes = [
-                palette_lib.draw(seed) if colors is None else colors
-                for seed, colors in zip(seeds, palettes or [None] * len(seeds), strict=True)
+                palette_lib.draw(seed) if palette is None else palette
+                for seed, palette in zip(seeds, palettes or [None] * count, strict=True)
             ]
-        stacked_hints, stacked_palettes = _stacked(hints), _stacked(palettes)
+        stacked_hints, stacked_palettes = _stack_guidance(hints), _stack_guidance(palettes)
         self.require(hints=stacked_hints is not None, palette=stacked_palettes is not None)
         return self._generate(
             sketches,
@@ -179,51 +251,81 @@ class Colorizer:
         )
 
     def require(self, *, hints: bool, palette: bool) -> None:
-        """Checks that the run was trained with what it is going to get.
+        """Checks that the run was trained with the guidance that it is going to get.
+
+        Args:
+            hints: whether there are hints.
+            palette: whether there is a palette.
 
         Raises:
-            UserError: it was trained without.
+            UserError: the run was trained without.
         """
-        for name, given, taken in (
+        for name, is_given, takes in (
             ("hints", hints, self.takes_hints),
             ("palette", palette, self.takes_palette),
         ):
-            if given and not taken:
+            if is_given and not takes:
                 raise UserError(
                     f"{self._workdir} takes no {name}: it was trained with "
                     f"config.generator.{name}=False"
                 )
 
+    def _colorize_pictures(
+        self,
+        sketches: Sequence[Image.Image],
+        hints: Sequence[Image.Image | None] | None,
+        palettes: Sequence[RgbaPalette | None] | None,
+        seeds: Sequence[int] | None,
+    ) -> list[tuple[PreparedSketch, UInt8[np.ndarray, "size size 3"]]]:
+        """Prepares and colours sketches; see `layers`."""
+        if not sketches:
+            return []
+        hints = hints or [None] * len(sketches)
+        _require_counts(len(sketches), hints=hints)
+        prepared = [
+            self.prepare(sketch, hint, f"hints {index}")
+            for index, (sketch, hint) in enumerate(zip(sketches, hints, strict=True))
+        ]
+        return list(zip(prepared, self.colorize(prepared, palettes, seeds), strict=True))
 
-def _stacked(given: Sequence[np.ndarray | None] | None) -> np.ndarray | None:
-    """Stacks what is said, zeros where nothing is; None if nothing is said at all."""
-    said = [item for item in given or () if item is not None]
-    if given is None or not said:
-        return None
-    return np.stack([np.zeros_like(said[0]) if item is None else item for item in given])
+    def _fit_hints(
+        self, hints: Image.Image, sketch_size: tuple[int, int], name: str
+    ) -> UInt8[np.ndarray, "size size 4"]:
+        """Fits hints to the network's square; a `UserError` says why that is not possible."""
+        hints = hints.convert("RGBA")
+        if hints.getchannel("A").getextrema()[0] == 255:
+            raise UserError(
+                f"{name}: the picture has no transparent pixel; hints must be transparent "
+                "wherever they give no colour"
+            )
+        if hints.size != sketch_size:
+            raise UserError(
+                f"{name}: {hints.width}x{hints.height} pixels, but the sketch has "
+                f"{sketch_size[0]}x{sketch_size[1]}: make the sizes equal"
+            )
+        return letterbox.fit_square_rgba(hints, self.image_size)
 
 
-def fit_hints(
-    hints: Image.Image, sketch_size: tuple[int, int], size: int, name: str
-) -> UInt8[np.ndarray, "{size} {size} 4"]:
-    """Fits hints to the network's square as their sketch is.
+def variant_seeds(seed: int, count: int) -> list[int]:
+    """Returns the seeds of a sketch's variants.
 
     Args:
-        hints: an RGBA picture, transparent where nothing is said.
-        sketch_size: its sketch's width and height.
-        size: the square's side.
-        name: how messages call it.
-
-    Raises:
-        UserError: it is opaque, or has another size than its sketch.
+        seed: a non-negative number; the same number gives the same seeds.
+        count: the number of variants.
     """
-    if hints.getchannel("A").getextrema()[0] == 255:
-        raise UserError(
-            f"{name}: it has no transparent pixel; hints are transparent where nothing is said"
-        )
-    if hints.size != sketch_size:
-        raise UserError(
-            f"{name}: {hints.width}x{hints.height} pixels, and the sketch has "
-            f"{sketch_size[0]}x{sketch_size[1]}: make them the same"
-        )
-    return letterbox.fit_square_rgba(hints, size)
+    return np.random.SeedSequence(seed).generate_state(count).tolist()
+
+
+def _require_counts(sketches: int, **guidance: Sequence[object] | None) -> None:
+    """Raises a `ValueError` if guidance is not given for each sketch."""
+    for name, items in guidance.items():
+        if items is not None and len(items) != sketches:
+            raise ValueError(f"{sketches} sketches, but {len(items)} {name}: give one a sketch")
+
+
+def _stack_guidance(items: Sequence[np.ndarray | None] | None) -> np.ndarray | None:
+    """Stacks arrays, with zeros in the place of None; returns None if all are None."""
+    arrays = [item for item in items or () if item is not None]
+    if items is None or not arrays:
+        return None
+    return np.stack([np.zeros_like(arrays[0]) if item is None else item for item in items])

@@ -1,7 +1,8 @@
-"""Inference in batches: what training's validation, evaluate and colorize share."""
+"""Inference with a generator in JAX: uint8 sketches in, uint8 colour pictures out."""
 
 import functools
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -10,62 +11,105 @@ from jaxtyping import Array, PyTree, UInt8, UInt32
 
 from s2c_jax.inference.batching import batched
 from s2c_jax.models.generator import Generator
-from s2c_jax.models.ranges import normalize, normalize_rgba
+from s2c_jax.models.ranges import normalize, normalize_rgba, to_levels
 
-Pictures = UInt8[np.ndarray, "batch height width 3"]
-
-
-Hints = UInt8[np.ndarray, "batch height width 4"]
-
-
-Palettes = UInt8[np.ndarray, "batch 4 4 4"]
+UInt8Pictures = UInt8[np.ndarray, "batch height width 3"]
+UInt8Hints = UInt8[np.ndarray, "batch height width 4"]
+UInt8Palettes = UInt8[np.ndarray, "batch 4 4 4"]
+UInt32Seeds = UInt32[np.ndarray, " batch"]
 
 
-Seeds = UInt32[np.ndarray, " batch"]
+@runtime_checkable
+class Generate(Protocol):
+    """Inference with a generator whose variables are bound."""
+
+    def __call__(
+        self,
+        sketches: UInt8Pictures,
+        hints: UInt8Hints | None = None,
+        palettes: UInt8Palettes | None = None,
+        seeds: UInt32Seeds | None = None,
+    ) -> UInt8Pictures:
+        """Colours sketches.
+
+        Args:
+            sketches: any number of sketches, RGB in [0, 255], in the network's size.
+            hints: a hint picture for each sketch, RGBA with an alpha of 0 or 255.
+            palettes: a palette for each sketch, see `palette.RgbaPalette`.
+            seeds: a seed for each sketch's own dropout; None turns dropout off.
+
+        Returns:
+            The colour pictures, RGB in [0, 255].
+        """
 
 
-def make_generate(generator: Generator) -> Callable[..., Pictures]:
+@runtime_checkable
+class GenerateWithVariables(Protocol):
+    """Inference with a generator whose variables are the first argument."""
+
+    def __call__(
+        self,
+        variables: PyTree,
+        sketches: UInt8Pictures,
+        hints: UInt8Hints | None = None,
+        palettes: UInt8Palettes | None = None,
+        seeds: UInt32Seeds | None = None,
+    ) -> UInt8Pictures:
+        """Colours sketches.
+
+        Args:
+            variables: the generator's variables, placed with `replicated_sharding`.
+            sketches: see `Generate`.
+            hints: see `Generate`.
+            palettes: see `Generate`.
+            seeds: see `Generate`.
+        """
+
+
+def make_generate(generator: Generator) -> GenerateWithVariables:
     """Returns inference with a generator.
 
-    The same sketch gives the same picture whatever else is coloured with it: batch norm uses its
-    running averages, and dropout is off or a picture's own.
+    A sketch's picture does not depend on the other sketches of its batch: batch norm uses its
+    running averages, and dropout is off or has a seed for each picture.
 
     Args:
-        generator: the generator.
-
-    Returns:
-        A function from the generator's variables, which lie `everywhere`, uint8 sketches, and for
-        each of them what is to guide it: RGBA `hints`, RGBA `palettes` and `seeds`, each None where
-        there are none, to uint8 colour pictures. A seed is that of the picture's own dropout.
+        generator: the network.
     """
 
     @functools.cache
-    def program(names: tuple[str, ...]) -> Callable[..., Pictures]:
-        """Compiles what is needed for guidance of these kinds."""
-
-        def compute(variables: PyTree, sketch: Array, *guidance: Array) -> Array:
-            said = dict(zip(names, guidance, strict=True))
-            color = generator.apply(
-                variables,
-                normalize(sketch),
-                normalize_rgba(said["hints"]) if "hints" in said else None,
-                normalize_rgba(said["palettes"]) if "palettes" in said else None,
-                jax.vmap(jax.random.key)(said["seeds"]) if "seeds" in said else None,
-                train=False,
-            )
-            return jnp.round((jnp.asarray(color) + 1) * 127.5).astype(jnp.uint8)
-
-        return batched(compute)
+    def compiled(kinds: tuple[str, ...]) -> Callable[..., UInt8Pictures]:
+        """Returns the program for these kinds of guidance: hints, palettes, seeds."""
+        return batched(functools.partial(_colorize_batch, generator, kinds))
 
     def generate(
         variables: PyTree,
-        sketches: Pictures,
-        hints: Hints | None = None,
-        palettes: Palettes | None = None,
-        seeds: Seeds | None = None,
-    ) -> Pictures:
-        guidance = {"hints": hints, "palettes": palettes, "seeds": seeds}
-        said = {name: value for name, value in guidance.items() if value is not None}
-        return program(tuple(said))(variables, sketches, *said.values())
+        sketches: UInt8Pictures,
+        hints: UInt8Hints | None = None,
+        palettes: UInt8Palettes | None = None,
+        seeds: UInt32Seeds | None = None,
+    ) -> UInt8Pictures:
+        kinds = {"hints": hints, "palettes": palettes, "seeds": seeds}
+        guidance = {kind: batch for kind, batch in kinds.items() if batch is not None}
+        return compiled(tuple(guidance))(variables, sketches, *guidance.values())
 
     return generate
+
+
+def _colorize_batch(
+    generator: Generator,
+    kinds: tuple[str, ...],
+    variables: PyTree,
+    sketch: UInt8[Array, "batch height width 3"],
+    *guidance: Array,
+) -> UInt8[Array, "batch height width 3"]:
+    """Applies a generator to one batch; `kinds` names the arrays of `guidance`."""
+    arrays = dict(zip(kinds, guidance, strict=True))
+    color = generator.apply(
+        variables,
+        normalize(sketch),
+        normalize_rgba(arrays["hints"]) if "hints" in arrays else None,
+        normalize_rgba(arrays["palettes"]) if "palettes" in arrays else None,
+        jax.vmap(jax.random.key)(arrays["seeds"]) if "seeds" in arrays else None,
+        train=False,
+    )
+    return to_levels(jnp.asarray(color))

@@ -1,4 +1,4 @@
-"""Colours a run's own validation pairs."""
+"""Colours validation pairs of a run's own data set."""
 
 from pathlib import Path
 
@@ -8,24 +8,27 @@ from s2c_jax import config as config_lib
 from s2c_jax.drawing import image_files, sheets
 from s2c_jax.errors import UserError
 from s2c_jax.inference.colorizer import Colorizer
+from s2c_jax.inference.jobs import check_overwrite
 
 
 def colorize_held_out(
     colorizer: Colorizer, workdir: Path, count: int, output: Path, overwrite: bool
 ) -> None:
-    """Colours the first validation pairs of the run's own data, and lays them out beside the truth.
+    """Colours the first validation pairs of the run's data set and lays them out on a sheet.
 
     Args:
         colorizer: the loaded generator.
-        workdir: its run's.
-        count: how many pairs.
-        output: a folder, which gets held_out_0001.png and so on, and sheet.png.
-        overwrite: whether existing files are replaced.
+        workdir: the generator's run.
+        count: the number of pairs.
+        output: the folder for held_out_0001.png and so on, and for sheet.png, which shows sketches,
+            coloured pictures and true pictures side by side.
+        overwrite: whether to replace existing files.
 
     Raises:
-        UserError: the data is not there, or the folder cannot be written.
+        UserError: the data set is not prepared, a file exists already, or the folder cannot be
+            written.
     """
-    # TFDS is not needed to colour files.
+    # Import late: colouring files does not need TFDS.
     from s2c_jax.datasets import input_pipeline
 
     config = config_lib.load(workdir / "config.json")
@@ -33,24 +36,21 @@ def colorize_held_out(
         config.dataset.name, config.image_size, "validation", config.dataset.data_dir
     )
     pairs = input_pipeline.read_pairs(source, range(count))
-    colored = colorizer.colorize_squares(pairs["sketch"])
+    squares = colorizer.colorize_squares(pairs["sketch"])
     pictures = {
-        output / f"held_out_{i + 1:04d}.png": Image.fromarray(color)
-        for i, color in enumerate(colored)
+        output / f"held_out_{number:04d}.png": Image.fromarray(square)
+        for number, square in enumerate(squares, start=1)
     }
-    file = output / "sheet.png"
-    pictures[file] = sheets.sheet(
-        [pairs["sketch"], colored, pairs["color"]], ["sketch", "coloured", "truth"]
+    sheet = output / "sheet.png"
+    pictures[sheet] = sheets.sheet(
+        [pairs["sketch"], squares, pairs["color"]], ["sketch", "coloured", "truth"]
     )
     for path in pictures:
-        if path.exists() and not overwrite:
-            raise UserError(f"{path}: exists already; --overwrite replaces it")
+        check_overwrite(path, overwrite)
     try:
         output.mkdir(parents=True, exist_ok=True)
         for path, picture in pictures.items():
             image_files.write_png(picture, path)
     except OSError as error:
-        raise UserError(
-            f"--output {output} cannot be written ({error.strerror or error})"
-        ) from None
-    print(f"{len(colored)} held-out drawings, sketch | coloured | truth: {file}")
+        raise UserError(f"{output}: cannot be written ({error.strerror or error})") from None
+    print(f"{len(squares)} held-out drawings, sketch | coloured | truth: {sheet}")

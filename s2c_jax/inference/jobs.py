@@ -1,4 +1,4 @@
-"""Which files are to be coloured, and where each result goes."""
+"""Finds the files to colour and names the file for each result."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,9 +13,9 @@ class Job(NamedTuple):
 
     Attributes:
         sketch: the sketch's file.
-        output: where its colour picture goes.
-        hints: the file of its hints, if it has any.
-        seed: of the variant, if it is one.
+        output: the file for the coloured picture.
+        hints: the file of the sketch's hints, or None.
+        seed: the variant's seed; None is the most likely colouring.
     """
 
     sketch: Path
@@ -34,83 +34,118 @@ def find_jobs(
     """Finds the sketches to colour and names their outputs.
 
     Args:
-        sketches: files, and folders that are searched with their subfolders.
-        output: a folder, which gets NAME and the suffix for each file, below it a folder's own
-            structure; or a file of a format of `artwork.write` if `sketches` is one file. Pictures
-            in it are no sketches.
-        suffix: which format files in a folder have.
-        hints: the hints of one sketch, or a folder of them: .png files named as the outputs are. A
-            sketch whose hints are missing from it has none, and pictures in it are no sketches.
-        seeds: of the variants of each sketch, whose outputs are NAME_1 and so on; none is no
-            variants.
+        sketches: files, and folders that are searched with their subfolders. Pictures inside
+            `output` or `hints` are not taken for sketches.
+        output: a folder, in which an output has its sketch's name (and subfolder) and `suffix`; or,
+            if `sketches` is a single file, a file with one of `layered_files.SUFFIXES`.
+        suffix: the format of the outputs in a folder.
+        hints: a file of hints, if there is one sketch; or a folder, in which hints have the names
+            of the outputs and the suffix .png. A sketch without a file there has no hints.
+        seeds: the seed of each variant of a sketch. The outputs of variants are NAME_1, NAME_2 and
+            so on. No seeds means no variants.
 
     Returns:
-        Jobs, and an error for each sketch that is not there or whose output would replace a
-        sketch, hints or another one's output, and for each file of hints that is of no sketch.
+        Jobs, and an error for: each sketch that does not exist, each folder without pictures, each
+        output that would replace a sketch, hints or another output, and each file of hints that
+        belongs to no sketch.
 
     Raises:
-        UserError: there are no hints, or one file for several sketches.
+        UserError: no hints were found, or one file of hints was given for several sketches.
     """
     sketches = list(sketches)
     is_file = output.suffix.lower() in layered_files.SUFFIXES and not output.is_dir()
-    single = len(sketches) == 1 and is_file
-    # Pictures in these are no sketches.
-    others = [folder.resolve() for folder in (output, hints) if folder]
+    single_output = len(sketches) == 1 and is_file
+    excluded = [folder.resolve() for folder in (output, hints) if folder]
     jobs: list[Job | UserError] = []
-    for given in sketches:
-        if not given.is_dir():
-            target = output if single else output / given.with_suffix(suffix).name
-            jobs.append(Job(given, target) if given.exists() else UserError(f"{given}: not there"))
-            continue
-        folder = given.resolve()
-        found = [
-            Job(path, output / path.relative_to(given).with_suffix(suffix))
-            for path in sorted(given.rglob("*"))
-            if path.suffix.lower() in image_files.SUFFIXES
-            and not path.is_dir()
-            and not any(
-                (folder / path.relative_to(given)).is_relative_to(other)
-                for other in others
-                if other != folder
-            )
-        ]
-        jobs += found or [UserError(f"{given}: holds no {', '.join(image_files.SUFFIXES)} files")]
-    if hints:
-        jobs = _with_hints(jobs, hints, output)
+    for sketch in sketches:
+        if sketch.is_dir():
+            jobs += _jobs_in_folder(sketch, output, suffix, excluded)
+        elif sketch.exists():
+            target = output if single_output else output / sketch.with_suffix(suffix).name
+            jobs.append(Job(sketch, target))
+        else:
+            jobs.append(UserError(f"{sketch}: there is no such file"))
+    if hints and hints.is_dir():
+        jobs = _with_hints_of_folder(jobs, hints, output)
+    elif hints:
+        jobs = _with_hints_of_file(jobs, hints)
     if seeds:
         jobs = [variant for job in jobs for variant in _variants(job, seeds)]
     return _without_collisions(jobs)
 
 
-def _with_hints(
+def check_overwrite(path: Path, overwrite: bool) -> None:
+    """Checks that a file may be written.
+
+    Args:
+        path: the file.
+        overwrite: whether existing files may be replaced.
+
+    Raises:
+        UserError: the file exists and may not be replaced.
+    """
+    if path.exists() and not overwrite:
+        raise UserError(f"{path}: exists already; --overwrite replaces it")
+
+
+def _jobs_in_folder(
+    folder: Path, output: Path, suffix: str, excluded: Sequence[Path]
+) -> Sequence[Job | UserError]:
+    """Returns a job for each picture of a folder that is not inside one of the excluded folders."""
+    root = folder.resolve()
+    # The folder itself is searched, even if the outputs or the hints are in it as well.
+    excluded = [other for other in excluded if other != root]
+    relative_paths = (path.relative_to(folder) for path in sorted(folder.rglob("*")))
+    jobs = [
+        Job(folder / path, output / path.with_suffix(suffix))
+        for path in relative_paths
+        if path.suffix.lower() in image_files.SUFFIXES
+        and not (folder / path).is_dir()
+        and not any((root / path).is_relative_to(other) for other in excluded)
+    ]
+    return jobs or [UserError(f"{folder}: holds no {', '.join(image_files.SUFFIXES)} files")]
+
+
+def _with_hints_of_file(jobs: Sequence[Job | UserError], hints: Path) -> list[Job | UserError]:
+    """Gives the single job its hints."""
+    if len(jobs) != 1:
+        raise UserError(f"{hints}: one file of hints is for one sketch")
+    if not hints.exists():
+        raise UserError(f"{hints}: there is no such file")
+    return [job if isinstance(job, UserError) else job._replace(hints=hints) for job in jobs]
+
+
+def _with_hints_of_folder(
     jobs: Sequence[Job | UserError], hints: Path, output: Path
 ) -> list[Job | UserError]:
-    if not hints.is_dir():
-        if len(jobs) != 1:
-            raise UserError(f"--hints {hints}: one file of hints is for one sketch")
-        if not hints.exists():
-            raise UserError(f"--hints {hints}: not there")
-        return [job if isinstance(job, UserError) else job._replace(hints=hints) for job in jobs]
-    found: list[Job | UserError] = []
+    """Gives each job the hints with its output's name, and adds an error for each unused file."""
     unused = {path for path in hints.rglob("*") if path.suffix.lower() in image_files.SUFFIXES}
+    with_hints: list[Job | UserError] = []
     for job in jobs:
         if isinstance(job, Job):
-            inside = job.output.is_relative_to(output) and job.output != output
-            name = job.output.relative_to(output) if inside else Path(job.sketch.name)
-            path = hints / name.with_suffix(".png")
+            path = hints / _hints_name(job, output)
             unused.discard(path)
-            found.append(job._replace(hints=path) if path.exists() else job)
-        else:
-            found.append(job)
-    if not any(job.hints for job in found if isinstance(job, Job)):
-        raise UserError(f"--hints {hints}: holds no hints of these sketches, named as the outputs")
-    return found + [
-        UserError(f"{path}: hints of no sketch; they are to be named as its output, .png")
+            job = job._replace(hints=path) if path.exists() else job
+        with_hints.append(job)
+    if not any(job.hints for job in with_hints if isinstance(job, Job)):
+        raise UserError(
+            f"{hints}: holds no hints of these sketches; name hints as the outputs, with .png"
+        )
+    return with_hints + [
+        UserError(f"{path}: hints of no sketch; name hints as the sketch's output, with .png")
         for path in sorted(unused)
     ]
 
 
+def _hints_name(job: Job, output: Path) -> Path:
+    """Returns the path of a job's hints in the folder of hints."""
+    is_in_folder = job.output.is_relative_to(output) and job.output != output
+    name = job.output.relative_to(output) if is_in_folder else Path(job.sketch.name)
+    return name.with_suffix(".png")
+
+
 def _variants(job: Job | UserError, seeds: Sequence[int]) -> list[Job | UserError]:
+    """Returns a job for each variant."""
     if isinstance(job, UserError):
         return [job]
     return [
@@ -120,6 +155,7 @@ def _variants(job: Job | UserError, seeds: Sequence[int]) -> list[Job | UserErro
 
 
 def _without_collisions(jobs: Iterable[Job | UserError]) -> list[Job | UserError]:
+    """Replaces each job whose output is an input or an earlier job's output by an error."""
     jobs = list(jobs)
     inputs = {
         path.resolve()
@@ -128,14 +164,17 @@ def _without_collisions(jobs: Iterable[Job | UserError]) -> list[Job | UserError
         for path in (job.sketch, job.hints)
         if path
     }
-    taken: dict[Path, Path] = {}
+    sketch_of_output: dict[Path, Path] = {}
     for i, job in enumerate(jobs):
         if isinstance(job, UserError):
             continue
-        if job.output.resolve() in inputs:
+        output = job.output.resolve()
+        if output in inputs:
             jobs[i] = UserError(f"{job.sketch}: its output {job.output} is a sketch, or hints")
-        elif (place := job.output.resolve()) in taken:
-            jobs[i] = UserError(f"{job.sketch}: its output is that of {taken[place]}")
+        elif output in sketch_of_output:
+            jobs[i] = UserError(
+                f"{job.sketch}: its output {job.output} is that of {sketch_of_output[output]}"
+            )
         else:
-            taken[place] = job.sketch
+            sketch_of_output[output] = job.sketch
     return jobs

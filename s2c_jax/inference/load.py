@@ -1,4 +1,4 @@
-"""Loads the generator that colours."""
+"""Loads a run's generator from a checkpoint."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -14,12 +14,12 @@ from s2c_jax.models.generator import Generator
 
 
 class TrainedGenerator(NamedTuple):
-    """A generator and what training made of it.
+    """A generator with its trained variables.
 
     Attributes:
         config: the run's settings.
         generator: the network.
-        step: the checkpoint's.
+        step: the checkpoint's step.
         variables: the collections "params" and "batch_stats", on the host.
     """
 
@@ -30,14 +30,14 @@ class TrainedGenerator(NamedTuple):
 
 
 def load_generator(workdir: Path, step: int | str) -> TrainedGenerator:
-    """Loads the generator that colours from a run's checkpoint.
+    """Loads a run's generator; its parameters are the averaged ones if the run averages them.
 
     Args:
-        workdir: the run's.
-        step: which checkpoint: its step, "last" or "best" (see `checkpoint.find`).
+        workdir: the run's folder.
+        step: which checkpoint: a step, "last" or "best", see `checkpoint.resolve_step`.
 
     Raises:
-        UserError: there is no such run or checkpoint.
+        UserError: the run or the checkpoint does not exist.
     """
     config = config_lib.load(workdir / "config.json")
     generator = Generator(**config.generator)

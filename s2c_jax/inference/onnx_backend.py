@@ -1,82 +1,94 @@
-"""Inference by ONNX Runtime instead of JAX: on CPUs faster for one sketch at a time."""
+"""Inference with ONNX Runtime instead of JAX: faster on CPUs for one sketch at a time."""
 
 import logging
 from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.export
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, Float, Float32, PyTree
 
 from s2c_jax.errors import UserError
-from s2c_jax.inference import onnx_backend
 from s2c_jax.inference.batching import batch_size
-from s2c_jax.inference.generate import Hints, Palettes, Pictures, Seeds
+from s2c_jax.inference.generate import (
+    Generate,
+    UInt8Hints,
+    UInt8Palettes,
+    UInt8Pictures,
+    UInt32Seeds,
+)
 from s2c_jax.models.convolution import dispatch
 from s2c_jax.models.generator import Generator
-from s2c_jax.models.ranges import normalize, normalize_rgba
+from s2c_jax.models.ranges import normalize, normalize_rgba, to_levels
+
+# The version of ONNX's operator set; every ONNX Runtime since 1.14 supports it.
+_OPSET = 18
 
 
-def make_generate(generator: Generator, variables: PyTree) -> Callable[..., Pictures]:
-    """Returns inference with a generator.
+def make_generate(generator: Generator, variables: PyTree) -> Generate:
+    """Returns inference with a generator in ONNX Runtime.
+
+    ONNX Runtime has no dropout: seeds change nothing for a generator with palettes, and are an
+    error for a generator without.
 
     Args:
-        generator: the generator.
+        generator: the network.
         variables: its variables.
 
-    Returns:
-        A function like that of `inference.make_generate`, of everything but the variables. It knows
-        no dropout: `seeds` change nothing for a generator with palettes, and are refused
-        otherwise.
-
     Raises:
-        UserError: the packages that it needs are not installed.
+        UserError: a package that this backend needs is not installed.
     """
     try:
         import onnxruntime  # type: ignore[import-untyped]
     except ImportError:
         raise UserError(
-            "the backend onnxruntime needs that package: pip install 's2c_jax[export]'"
+            "the backend onnxruntime needs the package onnxruntime: pip install 's2c_jax[export]'"
         ) from None
-    model = onnx_backend.to_onnx(generator, variables)
     session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
+        to_onnx(generator, variables).SerializeToString(), providers=["CPUExecutionProvider"]
     )
 
     def generate(
-        sketches: Pictures,
-        hints: Hints | None = None,
-        palettes: Palettes | None = None,
-        seeds: Seeds | None = None,
-    ) -> Pictures:
+        sketches: UInt8Pictures,
+        hints: UInt8Hints | None = None,
+        palettes: UInt8Palettes | None = None,
+        seeds: UInt32Seeds | None = None,
+    ) -> UInt8Pictures:
         if seeds is not None and not generator.palette:
-            raise UserError("variants of a run without palettes are by dropout: --backend jax")
-        count, height, width, _ = sketches.shape
-        given = {"sketch": np.asarray(normalize(jnp.asarray(sketches)))}
-        if generator.hints:
-            unsaid = np.zeros((count, height, width, 4), np.uint8) if hints is None else hints
-            given["hints"] = np.asarray(normalize_rgba(jnp.asarray(unsaid)))
-        if generator.palette:
-            unsaid = np.zeros((count, 4, 4, 4), np.uint8) if palettes is None else palettes
-            given["palette"] = np.asarray(normalize_rgba(jnp.asarray(unsaid)))
-        color = np.concatenate(
-            [
-                session.run(
-                    ["color"],
-                    {name: part[start : start + batch_size()] for name, part in given.items()},
-                )[0]
-                for start in range(0, count, batch_size())
-            ]
-        )
-        return np.round((color + 1) * 127.5).astype(np.uint8)
+            raise UserError(
+                "a run without palettes has variants by dropout, which ONNX Runtime does not have: "
+                "use --backend jax"
+            )
+        inputs = _normalized_inputs(generator, sketches, hints, palettes)
+        color = [
+            session.run(["color"], {name: part[start : start + batch_size()]
+                                    for name, part in inputs.items()})[0]
+            for start in range(0, len(sketches), batch_size())
+        ]  # fmt: skip
+        return np.asarray(to_levels(jnp.asarray(np.concatenate(color))))
 
     return generate
 
 
-# Old enough for every ONNX Runtime since 1.14.
-_OPSET = 18
+def _normalized_inputs(
+    generator: Generator,
+    sketches: UInt8Pictures,
+    hints: UInt8Hints | None,
+    palettes: UInt8Palettes | None,
+) -> dict[str, Float32[np.ndarray, "batch ..."]]:
+    """Returns what the network takes, by the names of `network_inputs`; zeros for None."""
+    count, height, width, _ = sketches.shape
+    inputs = {"sketch": np.asarray(normalize(jnp.asarray(sketches)))}
+    if generator.hints:
+        if hints is None:
+            hints = np.zeros((count, height, width, 4), np.uint8)
+        inputs["hints"] = np.asarray(normalize_rgba(jnp.asarray(hints)))
+    if generator.palette:
+        if palettes is None:
+            palettes = np.zeros((count, 4, 4, 4), np.uint8)
+        inputs["palette"] = np.asarray(normalize_rgba(jnp.asarray(palettes)))
+    return inputs
 
 
 def to_onnx(generator: Generator, variables: PyTree) -> Any:
@@ -87,18 +99,18 @@ def to_onnx(generator: Generator, variables: PyTree) -> Any:
         variables: its variables.
 
     Returns:
-        An `onnx.ModelProto` whose inputs and output are named and shaped as `inputs` says, and
-        "color".
+        An `onnx.ModelProto`. Its inputs have the names and shapes of `network_inputs`; its output
+        is "color".
 
     Raises:
-        UserError: the packages that it needs are not installed.
+        UserError: a package that the conversion needs is not installed.
     """
     try:
         import jax2onnx  # type: ignore[import-untyped]
     except ImportError:
         raise UserError("ONNX needs the package jax2onnx: pip install 's2c_jax[export]'") from None
     names, shapes = zip(*network_inputs(generator).items(), strict=True)
-    # It warns of shapes that it cannot tell, which nothing needs.
+    # jax2onnx's optimiser warns about shapes that it cannot infer; the model does not need them.
     logging.getLogger("onnx_ir").setLevel(logging.ERROR)
     with dispatch.single_operation_convolutions():
         return jax2onnx.to_onnx(
@@ -112,25 +124,37 @@ def to_onnx(generator: Generator, variables: PyTree) -> Any:
 
 
 def network_inputs(generator: Generator) -> dict[str, tuple[int | str, ...]]:
-    """Returns the names of what a generator takes, and their shapes with names for free sizes."""
+    """Returns the names and shapes of a generator's inputs; free sizes are symbolic names."""
     multiple = 2 ** len(generator.channels)
     sides = ("batch", f"{multiple}*height", f"{multiple}*width")
-    found: dict[str, tuple[int | str, ...]] = {"sketch": (*sides, 3)}
+    inputs: dict[str, tuple[int | str, ...]] = {"sketch": (*sides, 3)}
     if generator.hints:
-        found["hints"] = (*sides, 4)
+        inputs["hints"] = (*sides, 4)
     if generator.palette:
-        found["palette"] = ("batch", 4, 4, 4)
-    return found
+        inputs["palette"] = ("batch", 4, 4, 4)
+    return inputs
 
 
-def inference_function(generator: Generator, variables: PyTree) -> Callable[..., Array]:
+def inference_function(
+    generator: Generator, variables: PyTree
+) -> Callable[..., Float[Array, "batch height width 3"]]:
+    """Returns inference as a function of float32 arrays alone, which exporters can trace.
+
+    Args:
+        generator: the network.
+        variables: its variables, which become constants.
+
+    Returns:
+        A function of the arrays of `network_inputs`, in that order, to RGB in [-1, 1].
+    """
     names, variables = list(network_inputs(generator)), jax.tree.map(jnp.asarray, variables)
 
     def color(sketch: Array, *guidance: Array) -> Array:
-        said = dict(zip(names[1:], guidance, strict=True))
-        colored = generator.apply(
-            variables, sketch, said.get("hints"), said.get("palette"), train=False
+        arrays = dict(zip(names[1:], guidance, strict=True))
+        return jnp.asarray(
+            generator.apply(
+                variables, sketch, arrays.get("hints"), arrays.get("palette"), train=False
+            )
         )
-        return jnp.asarray(colored)
 
     return color

@@ -1,1 +1,1 @@
-"""The page on which a person colours a sketch, and its server."""
+"""The web page on which people colour sketches, and its server."""
