@@ -1,4 +1,4 @@
-"""The TFDS builders; importing this module registers them."""
+"""The data sets: TFDS builders, which importing this package registers, and the input pipeline."""
 
 from s2c_jax.datasets.anime_sketch_colorization.anime_sketch_colorization import (
     AnimeSketchColorization,

@@ -1,4 +1,4 @@
-"""From prepared TFDS data to batches on the devices."""
+"""The input pipeline: from prepared TFDS data to uint8 batches on the devices."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,42 +16,31 @@ from s2c_jax.datasets.pairs import FEATURES, PairSource, decode, open_records
 from s2c_jax.distributed import batch_sharding
 from s2c_jax.errors import UserError
 
+# A batch of pairs: `FEATURES` by name, in [0, 255].
 Pairs = dict[str, UInt8[np.ndarray, "batch rows columns 3"]]
 
-
-# Batches decoded ahead of the device, and batches already on it.
-_HOST_BATCHES, _DEVICE_BATCHES = 4, 2
+# Batches that are decoded ahead, in the host's memory.
+_HOST_BATCHES = 4
+# Batches that are transferred ahead, in the devices' memory.
+_DEVICE_BATCHES = 2
 
 
 def open_split(name: str, image_size: int, split: str, data_dir: str = "") -> PairSource:
     """Opens a split of a prepared data set.
 
     Args:
-        name: a TFDS builder whose configs are named after their size in pixels.
-        image_size: the size wanted.
+        name: the config's `dataset.name`: a TFDS builder whose configs are named after their size.
+        image_size: the config's `image_size`, in pixels.
         split: "train" or "validation".
-        data_dir: where TFDS keeps prepared data; "" is TFDS's default.
+        data_dir: the config's `dataset.data_dir`: TFDS's data directory; "" is TFDS's default.
 
     Returns:
-        A random-access source of examples with "sketch" and "color", PNG bytes, or pictures where
-        the data was prepared with `--decoded`, and "palette".
+        The split's pairs; their pictures are decoded where the data was prepared with `--decoded`.
 
     Raises:
         UserError: there is no such data set, it has no such size, or it has not been prepared.
     """
-    try:
-        configs = [config for config in tfds.builder_cls(name).builder_configs if config.isdigit()]
-    except (tfds.core.DatasetNotFoundError, ValueError):
-        configs = []
-    if not configs:
-        raise UserError(
-            f"config.dataset.name is {name!r}: no such data set of pairs; there are "
-            + ", ".join(s2c_jax.datasets.NAMES)
-        )
-    if str(image_size) not in configs:
-        raise UserError(
-            f"config.image_size is {image_size}: {name} has {', '.join(configs)} pixels only"
-        )
+    _require_size(name, image_size)
     builder = tfds.builder(f"{name}/{image_size}", data_dir=data_dir or None)
     if not builder.is_prepared():
         where = f" --data_dir {data_dir}" if data_dir else ""
@@ -66,10 +55,10 @@ def open_split(name: str, image_size: int, split: str, data_dir: str = "") -> Pa
 
 
 def steps_per_epoch(source: PairSource, batch_size: int) -> int:
-    """How many whole batches a pass over the source gives; the rest sits out until the next epoch.
+    """Returns the number of whole batches in an epoch; the remaining pairs are left out.
 
     Raises:
-        UserError: not even one.
+        UserError: the source has fewer pairs than one batch.
     """
     if len(source) < batch_size:
         raise UserError(
@@ -81,41 +70,41 @@ def steps_per_epoch(source: PairSource, batch_size: int) -> int:
 def train_batches(
     source: PairSource, *, batch_size: int, seed: int, num_threads: int
 ) -> grain.DatasetIterator:
-    """Returns an endless iterator of training batches, uint8, on this process's devices.
+    """Returns an endless iterator of training batches, on this process's devices.
 
-    The order is drawn anew each epoch from the seed. Each process reads its own share. The iterator
-    has Grain's `get_state` and `set_state`, and its state is that of the batches handed out,
-    whatever has been read ahead.
+    Each epoch shuffles the pairs anew, by the seed, and leaves out those that fill no whole batch.
+    Each process reads its own share of every batch. Grain's `get_state` and `set_state` save and
+    restore the position, which counts the batches that the caller has got, not those read ahead.
 
     Args:
         source: from `open_split`.
-        batch_size: pairs a batch over all processes; the devices divide it.
-        seed: where the order comes from.
+        batch_size: pairs in a batch, over all processes; a multiple of the number of devices.
+        seed: of the order.
         num_threads: threads that read and decode.
 
     Returns:
-        An iterator over dictionaries of "sketch" and "color", each
-        (local devices, pairs a device, height, width, 3), and "palette",
-        (local devices, pairs a device, 4, 4, 3), one device's share on each device.
+        An iterator over dictionaries of uint8 arrays, in [0, 255], sharded along the first axis:
+        "sketch" and "color" (local devices, pairs per device, height, width, 3), and "palette"
+        (local devices, pairs per device, 4, 4, 3).
     """
     num_devices = len(jax.local_devices())
     whole_batches = steps_per_epoch(source, batch_size) * batch_size
-
-    def split_over_devices(pairs: Pairs) -> dict[str, np.ndarray]:
-        return {
-            key: value.reshape(num_devices, -1, *value.shape[1:]) for key, value in pairs.items()
-        }
-
     batches = (
         grain.MapDataset.source(source)
         .seed(seed)
         .shuffle()[:whole_batches]
         .map(decode)
-        # A process's share of a batch stands together in it, as its devices do among all.
+        # Consecutive batches of the shuffled pairs are the shares of process 0, process 1 and so on
+        # of one global batch, which is thus the same for any number of processes.
         .batch(batch_size // jax.process_count(), drop_remainder=True)[
             jax.process_index() :: jax.process_count()
         ]
-        .map(split_over_devices)
+        .map(
+            lambda pairs: {
+                name: value.reshape(num_devices, -1, *value.shape[1:])
+                for name, value in pairs.items()
+            }
+        )
         .repeat()
         .to_iter_dataset(
             grain.ReadOptions(num_threads=num_threads, prefetch_buffer_size=_HOST_BATCHES)
@@ -129,6 +118,23 @@ def train_batches(
 
 
 def read_pairs(source: PairSource, indices: Sequence[int]) -> Pairs:
-    """Reads the pairs at `indices` of a source; indices past its end are left out."""
+    """Reads the pairs at `indices` of a source as one batch, without indices past the end."""
     pairs = [decode(source[i]) for i in indices if i < len(source)]
-    return {key: np.stack([pair[key] for pair in pairs]) for key in FEATURES}
+    return {name: np.stack([pair[name] for pair in pairs]) for name in FEATURES}
+
+
+def _require_size(name: str, image_size: int) -> None:
+    """Raises UserError if there is no data set of this name, or if it has no such size."""
+    try:
+        sizes = [config for config in tfds.builder_cls(name).builder_configs if config.isdigit()]
+    except (tfds.core.DatasetNotFoundError, ValueError):
+        sizes = []
+    if not sizes:
+        raise UserError(
+            f"config.dataset.name is {name!r}: no such data set of pairs; there are "
+            + ", ".join(s2c_jax.datasets.NAMES)
+        )
+    if str(image_size) not in sizes:
+        raise UserError(
+            f"config.image_size is {image_size}: {name} has {', '.join(sizes)} pixels only"
+        )

@@ -1,16 +1,15 @@
-"""What every data set of sketch and colour pairs has in common."""
+"""The base of all data sets of sketch and colour pairs: TFDS builder, pair source, codec, split."""
 
 import abc
-import collections
-import concurrent.futures
 import dataclasses
 import functools
 import hashlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -20,60 +19,71 @@ from PIL import Image
 
 from s2c_jax.drawing import image_files, palette
 from s2c_jax.errors import UserError
+from s2c_jax.runtime import map_ahead
 
-_VALIDATION_SHARE = 0.1
-# TFDS keeps a shard's pairs in memory until the shard is written.
-_PAIRS_A_SHARD = 256
-
-# What training reads.
+# The features that training reads.
 FEATURES = ("sketch", "color", "palette")
 
-Example = dict[str, Any]
+# The share of the pairs in the validation split.
+_VALIDATION_SHARE = 0.1
+# Pairs in a shard; TFDS keeps a shard's pairs in memory until the shard is written.
+_PAIRS_PER_SHARD = 256
+
+# A pair's encoded features by name, as a builder makes them; pictures are PNG files.
+Example = dict[str, bytes | str | bool | np.ndarray]
+# A pair's decoded features, `FEATURES`, in [0, 255].
 Pair = dict[str, UInt8[np.ndarray, "rows columns 3"]]
+# What a builder makes one pair of, such as a path.
+Source = TypeVar("Source")
 
 
 @runtime_checkable
 class PairSource(Protocol):
-    """A random-access source of examples: "sketch", "color" and "palette", as `decode` takes them.
+    """A random-access source of the examples of one split, for `decode`.
 
-    Pictures are PNG files' bytes, or decoded uint8 arrays.
+    An example holds "sketch" and "color", each the bytes of a PNG file or a decoded picture, and
+    "palette". Decoded pictures are uint8 (size, size, 3), palettes uint8 (4, 4, 3).
     """
 
     def __len__(self) -> int:
         """Returns the number of examples."""
         ...
 
-    def __getitem__(self, index: int, /) -> Mapping[str, Any]:
+    def __getitem__(self, index: int, /) -> Mapping[str, bytes | np.ndarray]:
         """Returns one example."""
         ...
 
 
 @dataclasses.dataclass
 class PairsConfig(tfds.core.BuilderConfig):
-    """One size of the pictures.
+    """A TFDS config for one size of the pictures.
 
     Attributes:
-        size: the side in pixels.
+        size: the side of the pictures in pixels.
     """
 
     size: int = 64
 
 
 def configs(*sizes: int) -> list[PairsConfig]:
-    """Returns a config for each size in pixels, named after it."""
+    """Returns a config for each size in pixels; its name is the size."""
     return [
         PairsConfig(name=str(size), description=f"{size}x{size} pixels", size=size)
         for size in sizes
     ]
 
 
-class PairsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
-    """A builder of pairs in several sizes, kept as PNG in ArrayRecord: that needs no TensorFlow.
+class PairsBuilder(  # type: ignore[call-arg]
+    tfds.core.ShardBasedBuilder, Generic[Source], skip_registration=True
+):
+    """A TFDS builder of pairs in several sizes.
 
-    Features: "sketch" and "color", RGB pictures of the config's size, "palette", the main colours
-    of four horizontal bands of the colour picture from top to bottom, and "id", a name. A subclass
-    says where its pairs are (`find`) and makes one of them (`make`); pairs are made on all cores
-    and kept in an order that is drawn by their names.
+    Features: "sketch" and "color", RGB pictures of the config's size; "palette", the main colours
+    of four horizontal bands of the colour picture from top to bottom; "id", the pair's name.
+
+    A subclass finds the pairs (`find`) and makes one pair at a time (`make`). Pairs are made in
+    several threads and stored in the order of a hash of their names. The files are ArrayRecord,
+    which can be read without TensorFlow.
     """
 
     BUILDER_CONFIGS: ClassVar[list[PairsConfig]] = configs(64, 128, 256, 512)
@@ -83,29 +93,41 @@ class PairsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type
         super().__init__(**kwargs)
 
     @abc.abstractmethod
-    def find(self, manual_dir: Path | None) -> dict[str, dict[str, Any]]:
-        """Returns the pairs of "train" and "validation": their names, and what `make` gets of them.
+    def find(self, manual_dir: Path | None) -> dict[str, dict[str, Source]]:
+        """Finds the pairs.
 
         Args:
-            manual_dir: the folder of the user's own files; None if it is missing or empty.
+            manual_dir: the folder with the user's own files; None if it is missing or empty.
+
+        Returns:
+            For "train" and for "validation" the pairs by name; the value is the argument of `make`.
 
         Raises:
-            UserError: they are not there.
+            UserError: the pairs are not there.
         """
 
     @abc.abstractmethod
-    def make(self, source: Any) -> Example:
-        """Returns a pair's features but for its "id", see `encode`; it runs in several threads.
+    def make(self, source: Source) -> Example:
+        """Makes one pair, with `encode`. Several threads call this method at once.
+
+        Args:
+            source: the pair's value from `find`.
+
+        Returns:
+            The pair's features without "id".
 
         Raises:
-            UserError: it cannot be made.
+            UserError: the pair cannot be made.
         """
 
     def generate(self, made: Iterator[tuple[str, Example | UserError]]) -> Iterator[Example]:
-        """Yields the examples of a shard; a pair that could not be made ends the preparation.
+        """Yields the examples of a shard.
 
         Args:
-            made: the pairs by name, in order.
+            made: the pairs' names in order, each with its features or with the error of `make`.
+
+        Raises:
+            UserError: a pair could not be made; this ends the preparation.
         """
         for name, pair in made:
             if isinstance(pair, UserError):
@@ -113,14 +135,15 @@ class PairsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type
             yield {"id": name, **pair}
 
     def summary(self) -> str:
-        """Returns a line about the preparation, to be printed after it; "" is none."""
+        """Returns a line about the preparation, to be printed after it, or ""."""
         return ""
 
     def pairs_info(self, **description: Any) -> tfds.core.DatasetInfo:
         """Returns TFDS's description of the data set.
 
         Args:
-            **description: description, homepage, citation, license, metadata.
+            **description: arguments of `tfds.core.DatasetInfo`: description, homepage, citation,
+                license, metadata.
         """
         size = self.builder_config.size
         picture = tfds.features.Image(shape=(size, size, 3), encoding_format="png")
@@ -141,13 +164,18 @@ class PairsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type
     def _shard_iterators_per_split(
         self, dl_manager: tfds.download.DownloadManager
     ) -> dict[str, list[Callable[[], Iterator[tuple[str, Example]]]]]:
+        """Returns for each split its shards, as functions that TFDS calls; TFDS's abstract method.
+
+        Args:
+            dl_manager: TFDS's; the property `manual_dir` raises if the folder is missing or empty.
+        """
         try:
             manual_dir = Path(dl_manager.manual_dir)
-        except (AssertionError, ValueError):  # missing or empty; not asked for
+        except (AssertionError, ValueError):
             manual_dir = None
         splits = {
-            split: sorted(found.items(), key=lambda pair: _hash(pair[0]))
-            for split, found in self.find(manual_dir).items()
+            split: sorted(pairs.items(), key=lambda pair: _hash(pair[0]))
+            for split, pairs in self.find(manual_dir).items()
         }
         progress = tqdm.tqdm(
             total=sum(map(len, splits.values())),
@@ -155,57 +183,50 @@ class PairsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):  # type
             leave=False,
             disable=not sys.stderr.isatty(),
         )
-
-        def shard(pairs: list[tuple[str, Any]]) -> Iterator[tuple[str, Example]]:
-            for example in self.generate(counted(pairs)):
-                yield example["id"], example
-
-        def counted(pairs: list[tuple[str, Any]]) -> Iterator[tuple[str, Example | UserError]]:
-            for pair in self._made(pairs):
-                yield pair
-                progress.update()
-            if progress.n == progress.total:
-                progress.close()
-
         return {
             split: [
-                functools.partial(shard, found[start : start + _PAIRS_A_SHARD])
-                for start in range(0, len(found), _PAIRS_A_SHARD)
+                functools.partial(self._shard, pairs[start : start + _PAIRS_PER_SHARD], progress)
+                for start in range(0, len(pairs), _PAIRS_PER_SHARD)
             ]
-            for split, found in splits.items()
+            for split, pairs in splits.items()
         }
 
-    def _made(self, pairs: list[tuple[str, Any]]) -> Iterator[tuple[str, Example | UserError]]:
-        """Makes pairs a few ahead; Pillow and zlib let go of the interpreter's lock meanwhile."""
+    def _shard(
+        self, pairs: list[tuple[str, Source]], progress: tqdm.tqdm
+    ) -> Iterator[tuple[str, Example]]:
+        """Yields a shard's examples with their keys."""
+        for example in self.generate(self._made(pairs, progress)):
+            yield str(example["id"]), example
 
-        def make(source: Any) -> Example | UserError:
-            try:
-                return self.make(source)
-            except UserError as error:
-                return error
-
+    def _made(
+        self, pairs: list[tuple[str, Source]], progress: tqdm.tqdm
+    ) -> Iterator[tuple[str, Example | UserError]]:
+        """Makes pairs in threads, a few ahead; Pillow and zlib release the interpreter lock."""
         workers = os.cpu_count() or 1
-        waiting: collections.deque[tuple[str, concurrent.futures.Future[Example | UserError]]]
-        waiting = collections.deque()
-        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-            for name, source in pairs:
-                waiting.append((name, pool.submit(make, source)))
-                if len(waiting) > 4 * workers:
-                    done, future = waiting.popleft()
-                    yield done, future.result()
-            for done, future in waiting:
-                yield done, future.result()
+        with ThreadPoolExecutor(workers) as pool:
+            for made in map_ahead(pool, self._made_or_error, pairs, ahead=4 * workers):
+                yield made
+                progress.update()
+        if progress.n == progress.total:
+            progress.close()
+
+    def _made_or_error(self, pair: tuple[str, Source]) -> tuple[str, Example | UserError]:
+        name, source = pair
+        try:
+            return name, self.make(source)
+        except UserError as error:
+            return name, error
 
 
 def encode(
     *, sketch: Image.Image, color: Image.Image, colors: palette.Palette | None = None
 ) -> Example:
-    """Returns a pair as the builder's features.
+    """Returns a pair's features without "id".
 
     Args:
         sketch: RGB, of the config's size.
         color: RGB, of the config's size.
-        colors: the colour picture's palette; None has it computed.
+        colors: the palette of the colour picture; None computes it.
     """
     return {
         "sketch": image_files.encode_png(sketch),
@@ -214,34 +235,37 @@ def encode(
     }
 
 
-def decode(example: Mapping[str, Any]) -> Pair:
-    """Returns an example's "sketch", "color" and "palette", decoded unless they are already."""
-    return {
-        key: example[key]
-        if isinstance(example[key], np.ndarray)
-        else image_files.decode_png(example[key])
-        for key in FEATURES
-    }
+def decode(example: Mapping[str, bytes | np.ndarray]) -> Pair:
+    """Returns an example's `FEATURES`; arrays are taken as they are, PNG files are decoded."""
+    pair = {}
+    for name in FEATURES:
+        value = example[name]
+        pair[name] = value if isinstance(value, np.ndarray) else image_files.decode_png(value)
+    return pair
 
 
 def open_records(builder: tfds.core.DatasetBuilder, split: str) -> PairSource:
-    """Returns a random-access source of a prepared data set's examples, for `decode`."""
+    """Opens the records of a split of a prepared data set; pictures stay PNG files."""
     skip = tfds.decode.SkipDecoding()
     return builder.as_data_source(split, decoders={"sketch": skip, "color": skip})
 
 
-def split_by_name(found: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Holds a tenth of the pairs out for validation."""
+def split_by_name(pairs: Mapping[str, Source]) -> dict[str, dict[str, Source]]:
+    """Splits pairs into "train" and "validation", by `is_validation`."""
     return {
-        "train": {name: pair for name, pair in found.items() if not is_validation(name)},
-        "validation": {name: pair for name, pair in found.items() if is_validation(name)},
+        "train": {name: pair for name, pair in pairs.items() if not is_validation(name)},
+        "validation": {name: pair for name, pair in pairs.items() if is_validation(name)},
     }
 
 
 def is_validation(name: str) -> bool:
-    """Whether a pair is held out: by its name alone, so that adding one never moves another."""
+    """Returns whether a pair is in the validation split, about a tenth of all.
+
+    The name alone decides, by its hash, so that a new pair never moves another one.
+    """
     return int(_hash(name)[:8], 16) < _VALIDATION_SHARE * 2**32
 
 
 def _hash(name: str) -> str:
+    """Returns a name's SHA-256 hash, in hexadecimal digits."""
     return hashlib.sha256(name.encode()).hexdigest()

@@ -16,7 +16,7 @@ from PIL import Image
 
 from s2c_jax.datasets import input_pipeline
 from s2c_jax.datasets.__main__ import main
-from s2c_jax.datasets.anime_sketch_colorization import anime_sketch_colorization as anime
+from s2c_jax.datasets.anime_sketch_colorization import archive
 from s2c_jax.drawing import palette
 from s2c_jax.errors import UserError
 
@@ -118,7 +118,7 @@ def test_every_layout_gives_the_same_pairs(tmp_path, layout):
     assert sorted(validation) == sorted(str(i) for i in range(0, 20, 5))
     assert sorted(train | validation) == sorted(str(i) for i in range(20))
     for name, example in (train | validation).items():
-        color, sketch = (np.asarray(anime._center(Image.fromarray(p))) for p in pair(int(name)))
+        color, sketch = (np.asarray(archive._center(Image.fromarray(p))) for p in pair(int(name)))
         for key, picture in (("color", color), ("sketch", sketch)):
             expected = Image.fromarray(picture).resize((128, 128), Image.Resampling.LANCZOS)
             np.testing.assert_array_equal(example[key], expected)
@@ -141,7 +141,7 @@ def test_halves_are_padded_or_cropped_about_their_centre(size):
     both[:, width - half :] = (0, 255, 0)
     both[height // 2, half // 2] = (1, 2, 3)
     both[height // 2, width - half + half // 2] = (4, 5, 6)
-    color, sketch = (np.asarray(x) for x in anime.split_halves(png(both), "x.png"))
+    color, sketch = (np.asarray(x) for x in archive.split_halves(png(both), "x.png"))
     for picture, main_color, center in ((color, 255, (1, 2, 3)), (sketch, 0, (4, 5, 6))):
         assert picture.shape == (512, 512, 3)
         rows, columns = np.nonzero((picture == center).all(axis=-1))

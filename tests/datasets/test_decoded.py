@@ -9,7 +9,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from s2c_jax.datasets import decoded, input_pipeline, pairs
-from s2c_jax.datasets.__main__ import prepare
+from s2c_jax.datasets.prepare import prepare
 from s2c_jax.errors import UserError
 from tests.support.trees import assert_trees_equal
 

@@ -83,4 +83,4 @@ def test_a_data_dir_that_cannot_be_written_is_named(folder, capsys):
     message = failure(
         capsys, "folder_pairs/64", "--data_dir", folder / "file" / "x", "--manual_dir", folder
     )
-    assert "take another --data_dir" in message
+    assert "take another data_dir" in message

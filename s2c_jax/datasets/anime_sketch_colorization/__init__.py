@@ -1,1 +1,1 @@
-"""The Kaggle set of anime sketches and their colour pictures."""
+"""Pairs from Kaggle's Anime Sketch Colorization Pair."""

@@ -1,1 +1,1 @@
-"""One's own pairs."""
+"""Pairs from the user's own files."""

@@ -1,4 +1,4 @@
-"""TFDS builder of one's own pairs: a folder of sketches beside a folder of colour pictures."""
+"""TFDS builder of the user's own pairs: a folder of sketches and a folder of colour pictures."""
 
 from pathlib import Path
 
@@ -9,8 +9,8 @@ from s2c_jax.drawing import image_files, letterbox
 from s2c_jax.errors import UserError
 
 
-class FolderPairs(pairs.PairsBuilder):
-    """The pairs sketch/NAME and color/NAME of TFDS's manual_dir, PNG, JPEG or WebP."""
+class FolderPairs(pairs.PairsBuilder[tuple[Path, Path]]):
+    """The pairs sketch/NAME and color/NAME in TFDS's manual_dir: PNG, JPEG or WebP files."""
 
     VERSION = tfds.core.Version("1.2.0")
     RELEASE_NOTES = {  # noqa: RUF012
@@ -26,13 +26,13 @@ class FolderPairs(pairs.PairsBuilder):
         return self.pairs_info(description=f"Your own pairs. {self.MANUAL_DOWNLOAD_INSTRUCTIONS}")
 
     def find(self, manual_dir: Path | None) -> dict[str, dict[str, tuple[Path, Path]]]:
-        """Finds the pairs in their two folders; see `find_pairs`."""
+        """Finds the files of each pair, sketch and colour picture."""
         if manual_dir is None:
             raise UserError(f"{self.name} needs --manual_dir. {self.MANUAL_DOWNLOAD_INSTRUCTIONS}")
         return pairs.split_by_name(find_pairs(manual_dir))
 
     def make(self, source: tuple[Path, Path]) -> pairs.Example:
-        """Reads a sketch and its colour picture, and fits them to the size."""
+        """Reads a sketch and its colour picture, and letterboxes both to the config's size."""
         sketch, color = map(image_files.read, source)
         if sketch.size != color.size:
             raise UserError(
@@ -46,23 +46,16 @@ class FolderPairs(pairs.PairsBuilder):
 
 
 def find_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
-    """Returns the paths of sketch and colour picture by name.
+    """Finds the pairs in the folders sketch/ and color/ of a folder.
+
+    Returns:
+        The paths of the sketch and of the colour picture, by their common name without suffix.
 
     Raises:
-        UserError: a folder is missing, a picture has no partner, or a split would be empty.
+        UserError: a folder is missing, two pictures of a folder have the same name, a picture has
+            no partner, or one of the two splits would be empty.
     """
-    found: list[dict[str, Path]] = []
-    for kind in ("sketch", "color"):
-        if not (folder / kind).is_dir():
-            raise UserError(f"there is no folder {folder / kind}")
-        paths: dict[str, Path] = {}
-        for path in sorted((folder / kind).iterdir()):
-            if path.suffix.lower() in image_files.SUFFIXES:
-                if path.stem in paths:
-                    raise UserError(f"{path} and {paths[path.stem].name} have the same name")
-                paths[path.stem] = path
-        found.append(paths)
-    sketches, colors = found
+    sketches, colors = (_pictures(folder / kind) for kind in ("sketch", "color"))
     for name in sorted(sketches.keys() ^ colors.keys()):
         has, lacks = ("sketch", "color") if name in sketches else ("color", "sketch")
         raise UserError(f"{folder / has} has a picture {name!r}, {folder / lacks} has none")
@@ -72,3 +65,16 @@ def find_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
             f"{folder} holds {len(sketches)} pairs, too few to hold a tenth out: add some"
         )
     return {name: (sketches[name], colors[name]) for name in sketches}
+
+
+def _pictures(folder: Path) -> dict[str, Path]:
+    """Returns the paths of a folder's pictures, by name without suffix, sorted."""
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}")
+    paths: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in image_files.SUFFIXES:
+            if path.stem in paths:
+                raise UserError(f"{path} and {paths[path.stem].name} have the same name")
+            paths[path.stem] = path
+    return paths

@@ -1,1 +1,1 @@
-"""Sketch and colour pairs from OpenMoji."""
+"""Pairs from the drawings of OpenMoji."""

