@@ -20,19 +20,24 @@ from s2c_jax.training.import_keras import import_generator
 _EPSILON = absl_flags.DEFINE_float(
     "batch_norm_epsilon",
     None,
-    f"What the Keras model's batch norm adds to variances; default: as the file says, or Keras's "
-    f"own {KERAS_EPSILON}.",
+    "The epsilon that the Keras model's batch norm adds to variances; default: what the file says, "
+    f"or Keras's own {KERAS_EPSILON}.",
 )
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Imports the file that the command line names."""
+    """Imports the file that the command line names.
+
+    Args:
+        arguments: the program's name, and the arguments that are no flags.
+    """
     with cli.user_errors():
         if len(arguments) != 2:
             raise UserError("give one file of Keras, such as generator.h5")
-        import_generator(Path(arguments[1]), flags.CONFIG.value, flags.workdir(), _EPSILON.value)
+        workdir = flags.workdir()
+        import_generator(Path(arguments[1]), flags.CONFIG.value, workdir, _EPSILON.value)
     print(
-        f"{flags.WORKDIR.value} holds the generator: colour with s2c_jax.colorize, "
+        f"{workdir} holds the generator: colour with s2c_jax.colorize, "
         "or train on with s2c_jax.main and the same config"
     )
 

@@ -195,7 +195,7 @@ def test_the_networks_metrics_stand_with_the_others(validation):
     networks = scoring.Networks(
         lambda a, b: np.abs(level(a) - level(b))[:, 0],
         level,
-        frechet.gaussian(frechet.add(frechet.no_sums(inception.FEATURES), features)),
+        frechet.gaussian(frechet.add(frechet.empty_sums(inception.FEATURES), features)),
     )
     found = scoring.score(lambda sketches: sketches, validation, count, networks).metrics
     np.testing.assert_allclose(found["lpips"], np.abs(true - grey).mean(), rtol=1e-5)

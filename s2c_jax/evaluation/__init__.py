@@ -1,1 +1,1 @@
-"""How good a colouring is: metrics, scores of a validation split, tables."""
+"""How good a colouring is: metrics, baselines, scores of a validation split, tables."""

@@ -1,7 +1,7 @@
-"""The Fréchet distance of two sets of feature vectors, each taken for a Gaussian's sample.
+"""The Fréchet distance between two sets of feature vectors, each modelled as a Gaussian.
 
 Heusel et al. 2017, GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash
-Equilibrium, equation 6. With the features of `s2c_jax.models.inception` it is the FID.
+Equilibrium, equation 6. With the features of `s2c_jax.pretrained.inception` it is the FID.
 """
 
 from typing import NamedTuple
@@ -13,12 +13,12 @@ from s2c_jax.errors import UserError
 
 
 class Sums(NamedTuple):
-    """What is kept of the vectors so far: as much memory for any number of them.
+    """Running statistics of vectors; their size does not depend on the number of vectors.
 
     Attributes:
-        number: how many they are.
+        number: the number of vectors.
         mean: their mean.
-        scatter: the sum of (x - mean) (x - mean)^T.
+        scatter: the sum of (x - mean) (x - mean)^T over the vectors x.
     """
 
     number: int
@@ -33,19 +33,20 @@ class Gaussian(NamedTuple):
     covariance: Float64[np.ndarray, "d d"]
 
 
-def no_sums(dimensions: int) -> Sums:
-    """Returns the sums of no vectors."""
+def empty_sums(dimensions: int) -> Sums:
+    """Returns the statistics of an empty set of vectors."""
     return Sums(0, np.zeros(dimensions), np.zeros((dimensions, dimensions)))
 
 
 def add(sums: Sums, features: Float[np.ndarray, "batch d"]) -> Sums:
-    """Returns the sums with a batch more (Chan et al. 1979, for vectors).
+    """Returns the statistics with a batch of vectors added.
 
-    The sums of x x^T alone would lose the covariance of features that are far from 0.
+    This is the pairwise update of Chan et al. 1979, for vectors. A running sum of x x^T would lose
+    the covariance of features far from 0 by cancellation.
 
     Args:
-        sums: those so far.
-        features: one vector a row; none is fine.
+        sums: the statistics before the batch.
+        features: one vector per row, possibly none.
     """
     if not len(features):
         return sums
@@ -59,7 +60,7 @@ def add(sums: Sums, features: Float[np.ndarray, "batch d"]) -> Sums:
 
 
 def gaussian(sums: Sums) -> Gaussian:
-    """Returns the mean and the unbiased covariance (over number - 1).
+    """Returns the mean and the unbiased covariance, whose divisor is number - 1.
 
     Raises:
         UserError: there are fewer than two vectors.
@@ -74,20 +75,20 @@ def gaussian(sums: Sums) -> Gaussian:
 def distance(a: Gaussian, b: Gaussian) -> float:
     """Returns |mean a - mean b|^2 + tr(A + B - 2 (A B)^(1/2)) for covariances A and B.
 
-    With A = R R^T and B = S S^T, the eigenvalues of A B are the squares of R^T S's singular values,
-    so the last trace is their sum. No root of a nearly singular matrix is taken: a covariance may
-    have any rank, as that of fewer vectors than dimensions has.
+    With A = R R^T and B = S S^T, the eigenvalues of A B are the squared singular values of R^T S.
+    So the trace of (A B)^(1/2) is the sum of the singular values. This needs no root of a matrix
+    that may be singular: the covariance of fewer vectors than dimensions is.
     """
     shift = a.mean - b.mean
     root = np.linalg.svd(_factor(a.covariance).T @ _factor(b.covariance), compute_uv=False).sum()
     squared = shift @ shift + np.trace(a.covariance) + np.trace(b.covariance) - 2 * root
-    # Rounding alone makes it negative.
+    # The distance of equal Gaussians may be negative by rounding.
     return max(float(squared), 0.0)
 
 
 def _factor(covariance: Float64[np.ndarray, "d d"]) -> Float64[np.ndarray, "d rank"]:
-    """Returns R with R R^T = covariance, without the directions in which there is no variance."""
+    """Returns R with R R^T = covariance, without the directions that have no variance."""
     values, vectors = np.linalg.eigh(covariance)
-    # What eigh makes of zeros, which the root would lift from 1e-16 to 1e-8 in each direction.
+    # eigh rounds eigenvalues of 0 to about 1e-16, whose roots of 1e-8 would add up over directions.
     present = values > values[-1] * len(values) * np.finfo(np.float64).eps
     return vectors[:, present] * np.sqrt(values[present])

@@ -1,7 +1,7 @@
-"""How good a colouring is: one picture against its sketch and its truth.
+"""The metrics of one coloured picture, compared with its sketch and its truth.
 
-Every metric is a ratio of two sums, so that a metric of many pictures is the ratio of the sums of
-theirs, in whatever order and batches they come: nothing but the sums is kept.
+Every metric is a ratio of two sums. The metric of many pictures is the ratio of the added sums, so
+pictures may come in any batches, and only the sums are kept.
 """
 
 import math
@@ -14,35 +14,39 @@ import skimage.color
 import skimage.metrics
 from jaxtyping import Bool, Float, UInt8
 
+# RGB in [0, 255].
 Picture = UInt8[np.ndarray, "height width 3"]
 
-
-# How far from white, in CIELAB, still looks like paper: old paper and a compressed file's, too.
-_PAPER = 10.0
-
-
-# The lightness under which a pixel is part of a dark line.
-_DARK = 50.0
-
-
-# Equal pictures have no finite signal-to-noise ratio.
+# The largest distance from white, in CIELAB, of a pixel that counts as paper: old paper and the
+# noise of compressed files still do.
+_PAPER_DISTANCE = 10.0
+# The lightness, in CIELAB, under which a pixel is part of a dark line.
+_DARK_LIGHTNESS = 50.0
+# The chroma, in CIELAB, under which a pixel has no hue: its angle would be rounding noise.
+_MIN_CHROMA = 1.0
+# The PSNR of equal pictures, in dB; it would be infinite.
 _MAX_PSNR = 100.0
 
 
 class Ratio(NamedTuple):
-    """A metric: `total` over `weight`, which is 0 where there is nothing to measure."""
+    """A metric as a ratio, `total` over `weight`; a weight of 0 means nothing to measure."""
 
     total: float
     weight: float
 
     @property
     def value(self) -> float:
-        """The quotient; NaN where there is nothing to measure."""
+        """The ratio's value; NaN if there is nothing to measure."""
         return self.total / self.weight if self.weight else math.nan
 
 
 def add(sums: Mapping[str, Ratio], ratios: Mapping[str, Ratio]) -> dict[str, Ratio]:
-    """Returns the metrics of all pictures so far and of one more; no sums are of no pictures."""
+    """Returns the metrics of several pictures and of one more.
+
+    Args:
+        sums: the metrics of the pictures so far by name; empty for none.
+        ratios: the metrics of one more picture by name.
+    """
     return {
         name: Ratio(*map(operator.add, sums.get(name, (0.0, 0.0)), ratio))
         for name, ratio in ratios.items()
@@ -52,21 +56,22 @@ def add(sums: Mapping[str, Ratio], ratios: Mapping[str, Ratio]) -> dict[str, Rat
 def measure(sketch: Picture, generated: Picture, truth: Picture) -> dict[str, Ratio]:
     """Measures one coloured picture.
 
-    - mae: mean |y - G(x)|, pictures in [-1, 1] as in the pixel-level loss
+    - mae: mean |y - G(x)| for pictures in [-1, 1], as in the pixel-level loss
     - psnr: peak signal-to-noise ratio in dB, at most 100
-    - ssim: structural similarity (Wang et al. 2004: Gaussian window of deviation 1.5)
-    - ciede2000: the CIEDE2000 colour difference where the truth is coloured
-    - ciede2000_hue: the same of the hue alone: the colouring gets the truth's lightness and chroma
-      first, and stays grey where it has no hue to speak of (a chroma under 1, as does the truth)
+    - ssim: structural similarity (Wang et al. 2004, with a Gaussian window of deviation 1.5)
+    - ciede2000: CIEDE2000 colour difference, where the truth is coloured
+    - ciede2000_hue: the same for the hue alone: first the colouring gets the truth's lightness and
+      chroma. Pixels of the truth without a hue are left out; where the colouring has none, it stays
+      grey
     - colorfulness: Hasler and Süsstrunk 2003, equation 7, generated over true
-    - leakage: the share of paper that came out coloured
-    - line_loss: the share of dark lines, in sketch and truth, that is dark no longer
-    - checkerboard: the share of spectral energy at a period of two pixels, generated over true
+    - leakage: share of the paper that is coloured
+    - line_loss: share of the dark lines, in both sketch and truth, that are no longer dark
+    - checkerboard: share of spectral energy at a period of two pixels, generated over true
 
     Where the sketch is blank, the truth is either paper or coloured.
 
     Args:
-        sketch: what was coloured, of at least 11 pixels a side.
+        sketch: the network's input, at least 11 pixels wide and high.
         generated: the colouring.
         truth: the true colouring.
 
@@ -75,34 +80,37 @@ def measure(sketch: Picture, generated: Picture, truth: Picture) -> dict[str, Ra
     """
     sketch_lab, generated_lab, truth_lab = map(skimage.color.rgb2lab, (sketch, generated, truth))
     paper, colored = _paper_and_colored(sketch_lab, truth_lab)
-    line = (sketch_lab[..., 0] < _DARK) & (truth_lab[..., 0] < _DARK)
+    line = (sketch_lab[..., 0] < _DARK_LIGHTNESS) & (truth_lab[..., 0] < _DARK_LIGHTNESS)
     of_truth, of_generated = truth_lab[colored], generated_lab[colored]
-    has_hue = np.linalg.norm(of_truth[:, 1:], axis=-1) > 1
+    has_hue = np.linalg.norm(of_truth[:, 1:], axis=-1) > _MIN_CHROMA
     return {
         "mae": Ratio(float(np.abs(generated.astype(np.float64) - truth).mean() / 127.5), 1.0),
         "psnr": Ratio(_psnr(generated, truth), 1.0),
         "ssim": Ratio(_ssim(generated, truth), 1.0),
-        "ciede2000": _sum(skimage.color.deltaE_ciede2000(of_truth, of_generated)),
-        "ciede2000_hue": _sum(
+        "ciede2000": _mean(skimage.color.deltaE_ciede2000(of_truth, of_generated)),
+        "ciede2000_hue": _mean(
             skimage.color.deltaE_ciede2000(
                 of_truth[has_hue], _with_hue(of_truth[has_hue], of_generated[has_hue])
             )
         ),
         "colorfulness": Ratio(colorfulness(generated), colorfulness(truth)),
-        "leakage": _sum(~_like_paper(generated_lab[paper])),
-        "line_loss": _sum(generated_lab[line][:, 0] >= _DARK),
+        "leakage": _mean(~_like_paper(generated_lab[paper])),
+        "line_loss": _mean(generated_lab[line][:, 0] >= _DARK_LIGHTNESS),
         "checkerboard": Ratio(checkerboard(generated), checkerboard(truth)),
     }
 
 
 def colored_pixels(sketch: Picture, truth: Picture) -> tuple[Float[np.ndarray, "3"], int]:
-    """Returns the sum of the true colours where the truth is coloured, and of how many pixels."""
+    """Returns the sum of the true colours over the coloured pixels, and the number of these."""
     _, colored = _paper_and_colored(skimage.color.rgb2lab(sketch), skimage.color.rgb2lab(truth))
     return truth[colored].astype(np.float64).sum(axis=0), int(colored.sum())
 
 
 def colorfulness(picture: Picture) -> float:
-    """Hasler and Süsstrunk 2003, equation 7: 0 is grey, 109 is extremely colourful."""
+    """Returns the colourfulness of Hasler and Süsstrunk 2003, equation 7.
+
+    0 is grey, 109 is "extremely colourful".
+    """
     red, green, blue = np.moveaxis(picture.astype(np.float64), -1, 0)
     red_green, yellow_blue = red - green, (red + green) / 2 - blue
     deviation = np.hypot(red_green.std(), yellow_blue.std())
@@ -111,10 +119,10 @@ def colorfulness(picture: Picture) -> float:
 
 
 def checkerboard(picture: Picture) -> float:
-    """The share of spectral energy whose period is two pixels across or down, in [0, 1].
+    """Returns the share, in [0, 1], of spectral energy with a period of two pixels across or down.
 
-    It is the period of a stride-2 transposed convolution's kernel positions, whose uneven overlap
-    shows as a checkerboard (Odena et al. 2016). The mean colour is left out.
+    The kernel of a stride-2 transposed convolution overlaps itself unevenly, with this period,
+    which shows as a checkerboard (Odena et al. 2016). The mean colour is left out.
     """
     spectrum = np.fft.fft2(picture / 255.0, axes=(0, 1))
     energy = np.square(np.abs(spectrum)).sum(axis=-1)
@@ -127,25 +135,28 @@ def checkerboard(picture: Picture) -> float:
 def _paper_and_colored(
     sketch: Float[np.ndarray, "height width 3"], truth: Float[np.ndarray, "height width 3"]
 ) -> tuple[Bool[np.ndarray, "height width"], Bool[np.ndarray, "height width"]]:
+    """Returns where the sketch is blank and the truth is paper, and where the truth is coloured."""
     blank, white = _like_paper(sketch), _like_paper(truth)
     return blank & white, blank & ~white
 
 
 def _like_paper(lab: Float[np.ndarray, "*pixels 3"]) -> Bool[np.ndarray, "*pixels"]:
-    return np.linalg.norm(lab - np.array([100.0, 0.0, 0.0]), axis=-1) <= _PAPER
+    return np.linalg.norm(lab - np.array([100.0, 0.0, 0.0]), axis=-1) <= _PAPER_DISTANCE
 
 
 def _with_hue(
     lab: Float[np.ndarray, "pixels 3"], hue: Float[np.ndarray, "pixels 3"]
 ) -> Float[np.ndarray, "pixels 3"]:
-    """Returns `lab` turned to the hues of another picture."""
+    """Returns the pixels `lab` with the hue of the pixels `hue`; both are CIELAB."""
     chroma = np.linalg.norm(lab[:, 1:], axis=-1, keepdims=True)
-    # Under a chroma of 1 an angle is but rounding.
-    direction = hue[:, 1:] / np.maximum(np.linalg.norm(hue[:, 1:], axis=-1, keepdims=True), 1.0)
+    direction = hue[:, 1:] / np.maximum(
+        np.linalg.norm(hue[:, 1:], axis=-1, keepdims=True), _MIN_CHROMA
+    )
     return np.concatenate([lab[:, :1], chroma * direction], axis=-1)
 
 
-def _sum(values: np.ndarray) -> Ratio:
+def _mean(values: np.ndarray) -> Ratio:
+    """Returns the mean as a ratio, sum over number."""
     return Ratio(float(values.sum()), float(values.size))
 
 

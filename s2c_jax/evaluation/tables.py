@@ -1,4 +1,4 @@
-"""How metrics are shown: tables and ranked sheets."""
+"""Tables of metrics, and sheets of ranked examples."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,10 +9,9 @@ from s2c_jax.datasets.pairs import PairSource
 from s2c_jax.drawing import sheets
 from s2c_jax.evaluation.scoring import Colorize
 
-# Examples of each kind on a sheet.
+# The number of best, of median and of worst examples on a sheet.
 _EXAMPLES = 8
-
-
+# A column's heading by the name of its metric, in the columns' order.
 _HEADINGS = {
     "mae": "MAE",
     "psnr": "PSNR",
@@ -26,8 +25,6 @@ _HEADINGS = {
     "lpips": "LPIPS",
     "fid": "FID",
 }
-
-
 _LEGEND = (
     "PSNR and SSIM are better the higher they are, colourfulness and checkerboard the nearer to 1, "
     "all others the lower."
@@ -35,7 +32,13 @@ _LEGEND = (
 
 
 def ranked_sheet(colorize: Colorize, source: PairSource, ranking: Sequence[int]) -> Image.Image:
-    """Lays out the best, the median and the worst pictures, each beside sketch and truth."""
+    """Lays out the best, the median and the worst pictures, each beside sketch and truth.
+
+    Args:
+        colorize: the colouring that was scored.
+        source: the pairs that were scored.
+        ranking: see `scoring.Scores`.
+    """
     shown = min(_EXAMPLES, len(ranking))
     middle = (len(ranking) - shown) // 2
     columns, titles = [], []
@@ -51,7 +54,11 @@ def ranked_sheet(colorize: Colorize, source: PairSource, ranking: Sequence[int])
 
 
 def table(rows: Mapping[str, Mapping[str, float]]) -> str:
-    """Returns a Markdown table with a row for each colouring, its columns aligned."""
+    """Returns a Markdown table, with aligned columns and a legend.
+
+    Args:
+        rows: the metrics of each colouring, by its title. A metric that a row lacks is "-".
+    """
     names = [name for name in _HEADINGS if any(name in row for row in rows.values())]
     cells = [["", *(_HEADINGS[name] for name in names)]]
     for title, row in rows.items():
@@ -59,11 +66,11 @@ def table(rows: Mapping[str, Mapping[str, float]]) -> str:
     widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
     cells.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
 
-    def line(row: Sequence[str]) -> str:
-        first, *rest = (
+    lines = (
+        " | ".join(
             cell.rjust(width) if i else cell.ljust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
-        return f"| {' | '.join([first, *rest])} |\n"
-
-    return "".join(line(row) for row in cells) + f"\n{_LEGEND}\n"
+        for row in cells
+    )
+    return "".join(f"| {line} |\n" for line in lines) + f"\n{_LEGEND}\n"

@@ -1,4 +1,4 @@
-"""Begins a run from a generator that was trained in Keras."""
+"""Begins a run with a generator that was trained in Keras."""
 
 import dataclasses
 from pathlib import Path
@@ -13,37 +13,44 @@ from s2c_jax.pretrained.keras_generator import read_generator
 from s2c_jax.training.build import init_state
 from s2c_jax.training.workdir import claim_workdir
 
+# The settings of the Keras model's architecture.
+_ARCHITECTURE = {"upsampling": "transposed", "hints": False, "palette": False}
+
 
 def import_generator(
     path: Path, config: ml_collections.ConfigDict, workdir: Path, epsilon: float | None = None
 ) -> None:
-    """Makes `workdir` the run of a generator from Keras, at step 0.
+    """Begins a run whose checkpoint at step 0 holds a generator from Keras.
+
+    The discriminator and the optimisers' states are new; the moving average, if the config has one,
+    starts at the generator.
 
     Args:
-        path: see `read_generator`.
-        config: the run's settings; `generator.channels` must be those of the model.
-        workdir: a folder that holds no checkpoint yet.
+        path: the Keras file, see `read_generator`.
+        config: the run's settings; `generator.channels` must be those of the Keras model.
+        workdir: the run's folder, without checkpoints.
         epsilon: see `read_generator`.
 
     Raises:
-        UserError: the file does not hold such a generator, or the workdir is taken.
+        UserError: a setting is not that of the Keras model, the file does not hold such a
+            generator, or the workdir has checkpoints or cannot be written.
     """
     config_lib.validate(config, jax.device_count())
-    for key, needed in (("upsampling", "transposed"), ("hints", False), ("palette", False)):
+    for key, needed in _ARCHITECTURE.items():
         if config.generator[key] != needed:
             raise UserError(
                 f"config.generator.{key} must be {needed!r} as in Keras's model: "
                 "configs/sketch2color.py has all that it needs"
             )
     if checkpoint.all_steps(workdir):
-        raise UserError(f"--workdir {workdir} holds checkpoints already: take another")
+        raise UserError(f"{workdir} holds checkpoints already: take another workdir")
     state = init_state(config)
     variables = read_generator(path, jax.device_get(state.generator.variables), epsilon)
-    place = jax.tree.map(lambda leaf: leaf.sharding, state.generator.variables)
+    shardings = jax.tree.map(lambda leaf: leaf.sharding, state.generator.variables)
     state = dataclasses.replace(
         state,
-        generator=dataclasses.replace(state.generator, **jax.device_put(variables, place)),
-        ema=None if state.ema is None else jax.device_put(variables, place),
+        generator=dataclasses.replace(state.generator, **jax.device_put(variables, shardings)),
+        ema=None if state.ema is None else jax.device_put(variables, shardings),
     )
     with (
         claim_workdir(config, workdir),

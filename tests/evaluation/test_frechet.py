@@ -16,7 +16,7 @@ def vectors(seed, number, dimensions=6, around=0.0):
 
 
 def gaussian(*batches):
-    sums = frechet.no_sums(batches[0].shape[1])
+    sums = frechet.empty_sums(batches[0].shape[1])
     for batch in batches:
         sums = frechet.add(sums, batch)
     return frechet.gaussian(sums)
@@ -36,7 +36,7 @@ def test_sums_of_batches_are_those_of_all_at_once(seed, number, cuts, around):
 
 
 def test_sums_are_float64_and_of_one_size():
-    sums = frechet.no_sums(3)
+    sums = frechet.empty_sums(3)
     for seed in range(4):
         before = sums
         sums = frechet.add(sums, vectors(seed, 5, 3).astype(np.float32))
@@ -97,6 +97,6 @@ def test_the_covariance_of_few_vectors_gives_the_exact_distance():
 
 
 def test_one_vector_is_too_few():
-    sums = frechet.add(frechet.no_sums(3), np.zeros((1, 3)))
+    sums = frechet.add(frechet.empty_sums(3), np.zeros((1, 3)))
     with pytest.raises(UserError, match="at least 2 pictures: one has 1"):
         frechet.gaussian(sums)

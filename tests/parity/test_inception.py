@@ -82,6 +82,6 @@ def test_frechet_distances_agree(monkeypatch, number, tolerance):
     mixing = rng.normal(0, 1, (2, 64, 64)) / 8
     x, y = (np.maximum(rng.normal(0.2, 1, (number, 64)) @ mix, 0) for mix in mixing)
     expected = frechet_of_theirs(monkeypatch, x, y)
-    a, b = (frechet.gaussian(frechet.add(frechet.no_sums(64), z)) for z in (x, y))
+    a, b = (frechet.gaussian(frechet.add(frechet.empty_sums(64), z)) for z in (x, y))
     actual = frechet.distance(a, b)
     np.testing.assert_allclose(actual, expected, rtol=tolerance)
