@@ -1,13 +1,16 @@
 """A run's settings, the checks on them, and their file in a workdir.
 
-`default_config` is the one list of all keys: the article's values, but where
-experiments/quality/README.md found better ones. Each file in configs/ changes a few of them, and
-configs/sketch2color.py has all of the article's.
+`default_config` is the one list of all keys. Most values are the article's; the others come from
+experiments/quality/README.md, which found better ones. Each file in configs/ changes a few of them,
+and configs/sketch2color.py sets all of them to the article's values.
+
+docs/settings.md is generated from the comments of `default_config`: a comment above each key.
 """
 
 import difflib
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,122 +19,163 @@ import ml_collections
 from s2c_jax import files
 from s2c_jax.errors import UserError
 
-# What a run may change between one start and the next without becoming another run.
-_CHANGEABLE = (
-    "num_epochs", "max_steps", "precision", "dataset.data_dir", "dataset.num_threads",
-    "optimizer.skip_not_finite", "validation.", "checkpoint.",
-)  # fmt: skip
-
-# The values that a key takes. A test compares them with the types of the modules that take them.
+# The values that a key can take. A test compares them with the types of the modules that take them.
 CHOICES = {
     "precision": ("float32", "bfloat16"),
     "generator.upsampling": ("transposed", "resize"),
     "discriminator.pooling": ("mean", "none"),
 }
 
+# Keys, or the beginnings of keys, that a run may change when it continues.
+_CHANGEABLE = (
+    "num_epochs", "max_steps", "precision", "dataset.data_dir", "dataset.num_threads",
+    "optimizer.skip_not_finite", "validation.", "checkpoint.",
+)  # fmt: skip
+
+# Counts of something that a run needs.
+_AT_LEAST_1 = (
+    "batch_size", "num_epochs", "image_size", "dataset.num_threads", "discriminator.update_every",
+    "validation.num_samples", "validation.every_epochs", "validation.num_pairs",
+    "checkpoint.every_epochs", "checkpoint.keep",
+)  # fmt: skip
+# Numbers whose 0 switches something off, weights, and the seed.
+_NOT_NEGATIVE = (
+    "seed", "max_steps", "augmentation.jitter", "generator.dropout_layers", "loss.adversarial",
+    "loss.pixel", "loss.feature", "loss.total_variation", "loss.palette",
+)  # fmt: skip
+# Rates in [0, 1): a rate of 1 would drop everything, or never forget anything.
+_BELOW_1 = (
+    "generator.dropout_rate", "optimizer.beta1", "optimizer.beta2", "optimizer.ema_decay",
+)  # fmt: skip
+
+# Side in pixels of the discriminator's last strided features: the two 2x2 convolutions that follow
+# have no padding, and each takes one pixel off.
+_MIN_LAST_SIDE = 3
+
 
 def default_config() -> ml_collections.ConfigDict:
-    """Returns the settings, locked: a key that is not here cannot be set."""
+    """Returns the settings. They are locked: a key that is not listed here cannot be set."""
     config = ml_collections.ConfigDict()
 
-    # Where initial weights, the order of the data, augmentation and dropout come from.
+    # The seed of the initial weights, the order of the data, augmentation and dropout.
     config.seed = 0
-    # The pictures' side in pixels: a multiple of 2 ** len(generator.channels).
+    # The side of the pictures in pixels: a multiple of 2 ** len(generator.channels).
     config.image_size = 512
     # Pairs a step, over all devices together.
     config.batch_size = 8
+    # Epochs after which the run ends.
     config.num_epochs = 43
-    # What the networks compute in while training, "float32" or "bfloat16"; parameters, statistics
-    # and losses are float32.
+    # The dtype in which the networks compute while training: "float32" or "bfloat16". Parameters,
+    # batch statistics and losses are float32 with both.
     config.precision = "float32"
-    # Stop after this many steps, even within an epoch; 0 is no limit.
+    # Steps after which the run ends, even within an epoch; 0 is no limit.
     config.max_steps = 0
 
+    # The pairs of sketches and coloured pictures.
     config.dataset = dataset = ml_collections.ConfigDict()
-    # A TFDS builder of s2c_jax.datasets (or your own, imported by your config file).
+    # A TFDS builder of s2c_jax.datasets, or your own builder, which --import or your config file
+    # imports.
     dataset.name = "anime_sketch_colorization"
-    # Where TFDS keeps prepared data; "" is TFDS's own default, ~/tensorflow_datasets.
+    # The folder where TFDS keeps prepared data; "" is TFDS's default, ~/tensorflow_datasets.
     dataset.data_dir = ""
     # Threads that read and decode pairs.
     dataset.num_threads = 4
 
+    # Random changes of the training pairs, drawn anew in each step.
     config.augmentation = augmentation = ml_collections.ConfigDict()
-    # Flip half of the pairs left to right.
+    # Whether half of the pairs are mirrored left to right.
     augmentation.mirror = True
-    # Enlarge pairs by a random factor of up to 1 + jitter and cut out a random window; 0 is off.
+    # Pairs are enlarged by a random factor in [1, 1 + jitter], and a random window is cut out; 0 is
+    # off.
     augmentation.jitter = 0.0
 
+    # The U-Net that colours.
     config.generator = generator = ml_collections.ConfigDict()
-    # The encoder's channels; the last entry is the bottleneck, the length the number of halvings.
+    # The channels of the encoder's stride-2 convolutions; the last one is the bottleneck. Their
+    # number is the number of times that the side is halved.
     generator.channels = (64, 128, 256, 512, 512, 512, 512, 512)
-    # The share of activations that dropout zeroes in training: the noise z.
+    # The share of activations that dropout zeroes in training: the noise z of pix2pix.
     generator.dropout_rate = 0.5
     # Decoder layers with dropout, counted from the bottleneck.
     generator.dropout_layers = 3
-    # How the decoder doubles the side: "transposed" convolution, or "resize" and convolve.
+    # How the decoder doubles the side: by a "transposed" convolution, or by "resize" and a
+    # convolution.
     generator.upsampling = "resize"
-    # Whether it takes hints: which colour goes where. Training simulates them from the truth.
+    # Whether the generator takes hints, which say where a colour goes. Training simulates hints
+    # from the true colours.
     generator.hints = False
-    # Whether it takes a palette: which colours there are.
+    # Whether the generator takes a palette, which says which colours there are.
     generator.palette = False
 
+    # The PatchGAN discriminator.
     config.discriminator = discriminator = ml_collections.ConfigDict()
-    # The stride-2 convolutions' channels.
+    # The channels of the stride-2 convolutions.
     discriminator.channels = (64, 128, 256, 512)
-    # "mean": one probability a pair, the average over the patches; "none": one a patch.
+    # What the adversarial loss is of: "mean" is one probability for each pair, the mean over its
+    # patches; "none" is one probability for each patch.
     discriminator.pooling = "mean"
-    # The discriminator is updated on the last of every this many batches.
+    # Steps between updates of the discriminator; 2 updates it in every second step.
     discriminator.update_every = 2
 
+    # The losses: weights of the generator's losses, and what they compare with.
     config.loss = loss = ml_collections.ConfigDict()
-    # Weights of the generator's losses.
+    # The weight of the adversarial loss.
     loss.adversarial = 0.2
+    # The weight of the mean absolute error of the pixels.
     loss.pixel = 100.0
+    # The weight of the feature loss, which compares features of VGG16; 0 needs no VGG16.
     loss.feature = 0.01
+    # The weight of the total variation loss.
     loss.total_variation = 0.0001
-    # Of a generator that takes palettes: coloured pixels are drawn to the palette's colours.
+    # The weight of the palette loss, which pulls coloured pixels to the palette's colours. Only a
+    # generator that takes palettes has this loss.
     loss.palette = 200.0
-    # The discriminator's label of a real pair: one-sided label smoothing.
+    # The discriminator's label of a real pair; less than 1 is one-sided label smoothing.
     loss.real_label = 0.9
-    # Where VGG16's weights come from if loss.feature is not 0: a file of Keras or torchvision,
-    # "download" for Keras's, or "random" for a stand-in that needs no file and has learned nothing.
+    # Where the weights of VGG16 come from if loss.feature is not 0: a file of Keras or torchvision,
+    # "download" for Keras's file, or "random" for random filters, which need no file.
     loss.feature_weights = "download"
 
+    # Adam's settings, the same for both networks.
     config.optimizer = optimizer = ml_collections.ConfigDict()
-    # Adam's settings, for both networks.
+    # The learning rate.
     optimizer.learning_rate = 0.001
+    # The decay of the gradients' mean.
     optimizer.beta1 = 0.5
+    # The decay of the squared gradients' mean.
     optimizer.beta2 = 0.999
-    # The generator that colours is an exponential moving average of the trained one with this
-    # decay a step; 0 is the trained one itself.
+    # The decay, a step, of the exponential moving average of the generator, which colours instead
+    # of the trained generator; 0 keeps no average.
     optimizer.ema_decay = 0.995
-    # Whether a network's update whose gradient is not finite is left out, and the step counted, or
-    # training ends.
+    # Whether a network's update is skipped, and its step counted, if its gradient is not finite.
+    # Otherwise training ends.
     optimizer.skip_not_finite = False
 
+    # What is measured and drawn during training.
     config.validation = validation = ml_collections.ConfigDict()
-    # Validation sketches that are coloured after every epoch to be looked at.
+    # Validation sketches that are coloured after every epoch, to be looked at.
     validation.num_samples = 24
     # Epochs between measurements of the validation pairs; every checkpoint has one.
     validation.every_epochs = 1
     # Validation pairs that are measured, from the first on.
     validation.num_pairs = 256
 
+    # What is kept of a run.
     config.checkpoint = checkpoint = ml_collections.ConfigDict()
     # Epochs between checkpoints; the last epoch always has one.
     checkpoint.every_epochs = 1
-    # How many of the last checkpoints are kept; the best one is kept beside them.
+    # How many of the last checkpoints are kept. The best checkpoint is kept as well.
     checkpoint.keep = 3
 
     return config.lock()
 
 
 def enable_guidance(config: ml_collections.ConfigDict, variant: str) -> ml_collections.ConfigDict:
-    """Applies the variant of a config file, which stands behind a colon: configs/openmoji.py:hints.
+    """Applies a config file's variant, the part behind a colon: configs/openmoji.py:hints.
 
     Args:
         config: the settings, which are changed.
-        variant: "" changes nothing; "hints" lets the generator take hints and palettes.
+        variant: "hints" makes the generator take hints and palettes, "" makes it take neither.
 
     Returns:
         The settings.
@@ -140,16 +184,19 @@ def enable_guidance(config: ml_collections.ConfigDict, variant: str) -> ml_colle
         UserError: there is no such variant.
     """
     if variant not in ("", "hints"):
-        raise UserError(f"--config: there is no variant {variant!r}, but 'hints'")
+        raise UserError(f"there is no variant {variant!r}; there is 'hints'")
     config.generator.hints = config.generator.palette = variant == "hints"
     return config
 
 
 def require_key(key: str) -> None:
-    """Checks that there is a setting `key`, such as "loss.pixel".
+    """Checks that a key exists.
+
+    Args:
+        key: such as "loss.pixel".
 
     Raises:
-        UserError: there is none; it names the nearest.
+        UserError: it does not exist; the message names the nearest key.
     """
     keys = _flatten(default_config()).keys()
     if key not in keys:
@@ -160,107 +207,41 @@ def require_key(key: str) -> None:
 
 
 def validate(config: ml_collections.ConfigDict, num_devices: int) -> None:
-    """Checks settings before anything is built.
+    """Checks the settings before anything is built.
 
     Args:
         config: from `default_config`, changed.
-        num_devices: how many devices a batch is spread over.
+        num_devices: the number of devices over which a batch is split.
 
     Raises:
-        UserError: naming the key, its value and what it may be.
+        UserError: a value is wrong; the message names the key, its value and what it may be.
     """
-    expected, given = _flatten(default_config()), _flatten(config)
-    for key in given:
-        require_key(key)
-    for key in expected.keys() - given.keys():
-        raise UserError(f"config.{key} is missing: start from s2c_jax.config.default_config()")
-
-    def require(condition: bool, key: str, what: str) -> None:
-        if not condition:
-            raise UserError(f"config.{key} is {given[key]!r}: {what}")
-
-    for key, value in given.items():
-        kind = type(expected[key])
-        fits = isinstance(value, (int, float) if kind is float else kind)
-        require(fits, key, f"it must be of type {kind.__name__}")
-        require(not isinstance(value, float) or math.isfinite(value), key, "it must be finite")
-    for key in ("batch_size", "num_epochs", "image_size", "dataset.num_threads",
-                "discriminator.update_every", "validation.num_samples", "validation.every_epochs",
-                "validation.num_pairs",
-                "checkpoint.every_epochs", "checkpoint.keep"):  # fmt: skip
-        require(given[key] >= 1, key, "it must be at least 1")
-    for key in ("seed", "max_steps", "augmentation.jitter", "generator.dropout_layers",
-                "loss.adversarial", "loss.pixel", "loss.feature",
-                "loss.total_variation", "loss.palette"):  # fmt: skip
-        require(given[key] >= 0, key, "it must not be negative")
-    for key, kinds in CHOICES.items():
-        require(
-            given[key] in kinds, key, "it must be " + " or ".join(f'"{kind}"' for kind in kinds)
-        )
-    for key in ("generator.dropout_rate", "optimizer.beta1", "optimizer.beta2",
-                "optimizer.ema_decay"):  # fmt: skip
-        require(0 <= given[key] < 1, key, "it must lie in [0, 1)")
-    require(given["optimizer.learning_rate"] > 0, "optimizer.learning_rate", "it must be positive")
-    require(0 < given["loss.real_label"] <= 1, "loss.real_label", "it must lie in (0, 1]")
-    for key in ("generator.channels", "discriminator.channels"):
-        sizes = given[key]
-        require(
-            len(sizes) >= 2 and all(isinstance(size, int) and size >= 1 for size in sizes),
-            key,
-            "it must be two or more positive whole numbers",
-        )
-    require(
-        given["batch_size"] % num_devices == 0,
-        "batch_size",
-        f"the {num_devices} devices do not divide it; take a multiple of {num_devices}",
-    )
-    halvings = len(given["generator.channels"])
-    require(
-        given["image_size"] % 2**halvings == 0,
-        "image_size",
-        f"the generator halves it {halvings} times, once for each of generator.channels; "
-        f"take a multiple of {2**halvings} or fewer channels",
-    )
-    halvings = len(given["discriminator.channels"])
-    require(
-        given["image_size"] % 2**halvings == 0 and given["image_size"] // 2**halvings >= 3,
-        "image_size",
-        f"the discriminator halves it {halvings} times, once for each of discriminator.channels, "
-        f"and needs 3 pixels then; take a multiple of {2**halvings} from {3 * 2**halvings} on",
-    )
+    given = _flatten(config)
+    _check_keys_and_types(given)
+    _check_ranges(given)
+    _check_choices(given)
+    _check_sizes(given, num_devices)
 
 
 def save(config: ml_collections.ConfigDict, path: Path) -> None:
-    """Writes the settings as JSON: the file is the old one or the new one, never half of it."""
+    """Writes the settings as JSON.
+
+    Raises:
+        OSError: the file cannot be written; an earlier file stays as it was.
+    """
     files.write_whole(path, (json.dumps(config.to_dict(), indent=2) + "\n").encode())
 
 
 def load(path: Path) -> ml_collections.ConfigDict:
-    """Reads settings that `save` wrote.
+    """Reads settings that `save` wrote. Keys that a run may change may be missing.
 
     Raises:
-        UserError: the file is missing, or does not hold the settings of this version: each one but
-            those that a run may change, and no other.
+        UserError: the file cannot be read, or it lacks a key of this version or has another one.
     """
     config = default_config()
     try:
         settings = ml_collections.ConfigDict(_with_tuples(json.loads(path.read_text())))
-        given, expected = _flatten(settings).keys(), _flatten(config).keys()
-        if given.isdisjoint(expected):
-            raise UserError(f"{path} does not hold a run's settings: it has none of their keys")
-        different = {
-            # The default in its place could be another value than the run was trained with.
-            "missing": {key for key in expected - given if not key.startswith(_CHANGEABLE)},
-            "unknown": given - expected,
-        }
-        problems = [
-            f"{kind}: {', '.join(sorted(keys))}" for kind, keys in different.items() if keys
-        ]
-        if problems:
-            raise UserError(
-                f"{path} is of another version of s2c_jax ({'; '.join(problems)}): "
-                "add what the run was trained with, take out the unknown"
-            )
+        _require_keys_of_this_version(path, _flatten(settings), _flatten(config))
         config.update(settings)
     except OSError as error:
         raise UserError(
@@ -272,10 +253,14 @@ def load(path: Path) -> ml_collections.ConfigDict:
 
 
 def require_same_run(old: ml_collections.ConfigDict, new: ml_collections.ConfigDict) -> None:
-    """Checks that a run with settings `old` can be gone on with under settings `new`.
+    """Checks that a run can continue with changed settings.
+
+    Args:
+        old: the settings with which the run's checkpoints were trained.
+        new: the settings for the rest of the run.
 
     Raises:
-        UserError: naming the keys in which they differ.
+        UserError: they differ in keys that must not change; the message names the keys.
     """
     old_flat, new_flat = _flatten(old), _flatten(new)
     different = [
@@ -283,17 +268,113 @@ def require_same_run(old: ml_collections.ConfigDict, new: ml_collections.ConfigD
         for key in sorted(new_flat)
         if old_flat[key] != new_flat[key]
         and not key.startswith(_CHANGEABLE)
-        # The file may have moved, but random filters are another loss.
+        # The file of weights may have moved. Random filters, however, make another loss.
         and not (key == "loss.feature_weights" and "random" not in (old_flat[key], new_flat[key]))
     ]
     if different:
         raise UserError(
             f"the workdir holds checkpoints of another config ({'; '.join(different)}): "
-            "take another --workdir, or that config"
+            "take another workdir, or that config"
+        )
+
+
+def _check_keys_and_types(given: Mapping[str, Any]) -> None:
+    """Raises UserError unless the keys and types are those of `default_config`."""
+    expected = _flatten(default_config())
+    for key in given:
+        require_key(key)
+    for key in expected.keys() - given.keys():
+        raise UserError(f"config.{key} is missing: start from s2c_jax.config.default_config()")
+    for key, value in given.items():
+        kind = type(expected[key])
+        fits = isinstance(value, (int, float) if kind is float else kind)
+        _require(fits, given, key, f"it must be of type {kind.__name__}")
+        finite = not isinstance(value, float) or math.isfinite(value)
+        _require(finite, given, key, "it must be finite")
+
+
+def _check_ranges(given: Mapping[str, Any]) -> None:
+    """Raises UserError unless each number lies in its range."""
+    for key in _AT_LEAST_1:
+        _require(given[key] >= 1, given, key, "it must be at least 1")
+    for key in _NOT_NEGATIVE:
+        _require(given[key] >= 0, given, key, "it must not be negative")
+    for key in _BELOW_1:
+        _require(0 <= given[key] < 1, given, key, "it must lie in [0, 1)")
+    key = "optimizer.learning_rate"
+    _require(given[key] > 0, given, key, "it must be positive")
+    key = "loss.real_label"
+    _require(0 < given[key] <= 1, given, key, "it must lie in (0, 1]")
+
+
+def _check_choices(given: Mapping[str, Any]) -> None:
+    """Raises UserError unless each choice is one of `CHOICES`."""
+    for key, choices in CHOICES.items():
+        listed = " or ".join(f'"{choice}"' for choice in choices)
+        _require(given[key] in choices, given, key, f"it must be {listed}")
+
+
+def _check_sizes(given: Mapping[str, Any], num_devices: int) -> None:
+    """Raises UserError unless the picture and the batch divide as the networks and devices need."""
+    for key in ("generator.channels", "discriminator.channels"):
+        sizes = given[key]
+        fits = len(sizes) >= 2 and all(isinstance(size, int) and size >= 1 for size in sizes)
+        _require(fits, given, key, "it must be two or more positive whole numbers")
+    _require(
+        given["batch_size"] % num_devices == 0,
+        given,
+        "batch_size",
+        f"the {num_devices} devices do not divide it; take a multiple of {num_devices}",
+    )
+    side = given["image_size"]
+    halvings = len(given["generator.channels"])
+    _require(
+        side % 2**halvings == 0,
+        given,
+        "image_size",
+        f"the generator halves it {halvings} times, once for each of generator.channels; "
+        f"take a multiple of {2**halvings} or fewer channels",
+    )
+    halvings = len(given["discriminator.channels"])
+    _require(
+        side % 2**halvings == 0 and side // 2**halvings >= _MIN_LAST_SIDE,
+        given,
+        "image_size",
+        f"the discriminator halves it {halvings} times, once for each of discriminator.channels, "
+        f"and needs {_MIN_LAST_SIDE} pixels then; take a multiple of {2**halvings} from "
+        f"{_MIN_LAST_SIDE * 2**halvings} on",
+    )
+
+
+def _require(condition: bool, given: Mapping[str, Any], key: str, requirement: str) -> None:
+    """Raises UserError with the key, its value and the requirement unless the condition holds."""
+    if not condition:
+        raise UserError(f"config.{key} is {given[key]!r}: {requirement}")
+
+
+def _require_keys_of_this_version(
+    path: Path, given: Mapping[str, Any], expected: Mapping[str, Any]
+) -> None:
+    """Raises UserError for unknown keys of a file, and for missing ones unless a run may change."""
+    if given.keys().isdisjoint(expected):
+        raise UserError(f"{path} does not hold a run's settings: it has none of their keys")
+    different = {
+        # Do not fill in the default: the run may have been trained with another value.
+        "missing": {
+            key for key in expected.keys() - given.keys() if not key.startswith(_CHANGEABLE)
+        },
+        "unknown": given.keys() - expected.keys(),
+    }
+    problems = [f"{kind}: {', '.join(sorted(keys))}" for kind, keys in different.items() if keys]
+    if problems:
+        raise UserError(
+            f"{path} is of another version of s2c_jax ({'; '.join(problems)}): "
+            "add the values with which the run was trained, and remove the unknown keys"
         )
 
 
 def _flatten(config: ml_collections.ConfigDict, prefix: str = "") -> dict[str, Any]:
+    """Returns the settings by their whole keys, such as "loss.pixel"."""
     flat: dict[str, Any] = {}
     for key, value in config.items():
         if isinstance(value, ml_collections.ConfigDict):
@@ -304,7 +385,7 @@ def _flatten(config: ml_collections.ConfigDict, prefix: str = "") -> dict[str, A
 
 
 def _with_tuples(value: object) -> object:
-    """JSON knows lists only; settings are tuples."""
+    """Returns a JSON value with tuples instead of lists: JSON has no tuples, settings no lists."""
     if isinstance(value, dict):
         return {key: _with_tuples(item) for key, item in value.items()}
     return tuple(value) if isinstance(value, list) else value
