@@ -9,9 +9,11 @@ from pathlib import Path
 
 from s2c_jax.errors import UserError, one_line
 
-# The choices of --backend; a test compares them with `inference.colorizer.Backend`.
+# The choices of --backend; the first is the default. They are listed here, so that --help does not
+# import the networks; a test compares them with `inference.colorizer.Backend`.
 BACKENDS = ("jax", "onnxruntime")
 
+# The help of --import, which `flags` has as well.
 IMPORT_HELP = (
     "A module to import first, such as one that registers your own TFDS builder; may be repeated."
 )
@@ -34,7 +36,7 @@ def run_parser(
     Args:
         module: the command's module, such as "colorize".
         description: the text that --help prints first.
-        step: whether to add --step; False leaves it to the command.
+        step: whether to add --step; False leaves that to the command.
     """
     parser = argparse.ArgumentParser(
         f"python -m s2c_jax.{module}",
@@ -49,7 +51,7 @@ def run_parser(
 
 
 def add_step_argument(parser: argparse._ActionsContainer) -> None:
-    """Adds --step, which checkpoint of the run to load."""
+    """Adds --step, which says which checkpoint of the run to load."""
     parser.add_argument(
         "--step",
         type=_step,
@@ -59,7 +61,7 @@ def add_step_argument(parser: argparse._ActionsContainer) -> None:
 
 
 def add_backend_argument(parser: argparse.ArgumentParser) -> None:
-    """Adds --backend, what computes the network."""
+    """Adds --backend, which says what computes the network."""
     parser.add_argument(
         "--backend",
         choices=BACKENDS,
@@ -70,7 +72,7 @@ def add_backend_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def add_import_argument(parser: argparse.ArgumentParser) -> None:
-    """Adds --import, modules of the user's that are imported first."""
+    """Adds --import, which names modules to import before anything else."""
     parser.add_argument(
         "--import",
         dest="imports",
@@ -82,7 +84,10 @@ def add_import_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def import_modules(names: Sequence[str]) -> None:
-    """Imports modules of the user's.
+    """Imports the modules of --import.
+
+    Args:
+        names: the modules' names, such as "my_package.my_pairs".
 
     Raises:
         UserError: a module is not found, or raises while it is imported.
@@ -90,12 +95,13 @@ def import_modules(names: Sequence[str]) -> None:
     for name in names:
         try:
             importlib.import_module(name)
-        # A user's module may raise anything while it is imported.
+        # A module that is not ours can raise anything while it is imported.
         except Exception as error:
             raise UserError(f"--import {name}: {type(error).__name__}: {error}") from error
 
 
 def _step(text: str) -> int | str:
+    """Converts the value of --step."""
     if text in ("last", "best"):
         return text
     try:

@@ -1,6 +1,6 @@
-"""Processes and devices: the batch's axis, meshes and shardings, and how processes act together.
+"""Processes and devices: the batch's axis, meshes and shardings, and what joins the processes.
 
-A run on several hosts is one process a host. Each process computes on its local devices; all
+A run on several hosts has one process a host. Each process computes on its local devices; all
 processes execute the same program.
 """
 
@@ -26,7 +26,7 @@ def global_mesh() -> Mesh:
 
 
 def replicated_sharding() -> NamedSharding:
-    """Returns the sharding of arrays that each of this process's devices holds whole."""
+    """Returns the sharding that replicates an array on each of this process's devices."""
     return NamedSharding(local_mesh(), PartitionSpec())
 
 
@@ -42,8 +42,8 @@ def join(
 ) -> None:
     """Joins the run's processes. Call it before anything asks JAX for its devices.
 
-    Without arguments the scheduler's environment tells them: SLURM, Open MPI, Kubernetes (JobSet)
-    and Cloud TPU (`jax.distributed.initialize`).
+    Without arguments `jax.distributed.initialize` takes them from the environment of the scheduler:
+    SLURM, Open MPI, Kubernetes (JobSet) or Cloud TPU.
 
     Args:
         coordinator: "host:port" of process 0, the same for all processes.
@@ -69,7 +69,7 @@ def join(
 
 
 def is_primary() -> bool:
-    """Returns whether this process writes the files that a run has once."""
+    """Returns whether this is process 0, which writes the files that a run has only once."""
     return jax.process_index() == 0
 
 
@@ -84,10 +84,10 @@ def barrier(name: str) -> None:
 
 
 def all_agree(condition: bool) -> bool:
-    """Returns whether the condition holds in all processes.
+    """Returns whether a condition holds in all processes. All processes must call it.
 
     Args:
-        condition: whether it holds in this process.
+        condition: whether the condition holds in this process.
     """
     if jax.process_count() == 1:
         return condition

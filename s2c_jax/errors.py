@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 class UserError(Exception):
-    """A mistake in the input; its text is one line that says what, where and what to do.
+    """A mistake that a user can mend; its text is one line: what is wrong, where, and what to do.
 
     The commands print the text without a traceback and exit with status 1.
     """
@@ -26,10 +26,10 @@ def print_error(error: UserError | str) -> None:
 def naming(setting: str) -> Iterator[None]:
     """Puts a flag or a config key in front of the message of a `UserError` raised within.
 
-    Code that knows no flags raises the error; the caller knows which flag mends it.
+    Use it where the code that raises the error does not know which flag mends it.
 
     Args:
-        setting: such as "--lpips_vgg" or "config.loss.feature_weights".
+        setting: the flag or key, such as "--lpips_vgg" or "config.loss.feature_weights".
     """
     try:
         yield

@@ -1,7 +1,7 @@
 """The flags of the commands that take a config file: `main` and `import_keras`.
 
-They are absl's, since `ml_collections.config_flags` overrides settings by --config.KEY=VALUE. The
-flags of the other commands are in `cli`.
+They are absl flags, because `ml_collections.config_flags` lets --config.KEY=VALUE override settings
+in them. The other commands use argparse, see `cli`.
 """
 
 import sys
@@ -13,7 +13,7 @@ from ml_collections import config_flags
 
 from s2c_jax import cli, distributed
 from s2c_jax import config as config_lib
-from s2c_jax.errors import UserError, one_line
+from s2c_jax.errors import UserError, naming
 
 CONFIG = config_flags.DEFINE_config_file(
     "config", None, "A file of configs/; --config.KEY=VALUE overrides one of its settings."
@@ -23,7 +23,7 @@ IMPORTS = flags.DEFINE_multi_string("import", [], cli.IMPORT_HELP)
 DISTRIBUTED = flags.DEFINE_boolean(
     "distributed",
     False,
-    "Join the run's other processes; SLURM, Open MPI, Kubernetes and Cloud TPU say where they are.",
+    "Join the run's other processes; SLURM, Open MPI, Kubernetes or Cloud TPU gives addresses.",
 )
 COORDINATOR = flags.DEFINE_string(
     "coordinator", None, "HOST:PORT of process 0, to join the others without a scheduler."
@@ -36,14 +36,15 @@ PROCESS_ID = flags.DEFINE_integer(
 )
 flags.mark_flags_as_required(["config", "workdir"])
 
+# absl's own help would list the flags of all imported libraries.
 _HELP = ("-h", "-help", "--help", "-helpfull", "--helpfull", "-helpshort", "--helpshort")
 
 
 def workdir() -> Path:
-    """Returns the folder that --workdir names.
+    """Returns the folder of --workdir.
 
     Raises:
-        UserError: it names none.
+        UserError: --workdir is empty.
     """
     if not WORKDIR.value:
         raise UserError("--workdir names no folder")
@@ -57,17 +58,17 @@ def require_no_arguments(arguments: Sequence[str]) -> None:
         arguments: what `parse` returned.
 
     Raises:
-        UserError: there is an argument that is no flag.
+        UserError: there is an argument that is not a flag.
     """
     if arguments[1:]:
         raise UserError(f"what is {arguments[1]!r} for? A setting looks like --config.seed=1")
 
 
 def join_processes() -> None:
-    """Joins the run's other processes, if a flag says that there are any.
+    """Joins the run's other processes if a flag asks for it.
 
     Raises:
-        UserError: they cannot be found.
+        UserError: the flags contradict each other, or the processes do not find each other.
     """
     address = (COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value)
     if DISTRIBUTED.value or address != (None, None, None):
@@ -75,47 +76,54 @@ def join_processes() -> None:
 
 
 def parse(arguments: Sequence[str]) -> Sequence[str]:
-    """Parses the command line; a mistake in it or in the config file is one line of text.
+    """Parses the command line, executes the config file, and imports the modules of --import.
 
-    The folder of the config file is put on `sys.path`, so that a config can import modules, such as
-    a TFDS builder, that lie beside it.
+    A mistake ends the process with one line on standard error. The folder of the config file is
+    appended to `sys.path`, so that the config file and --import find modules beside it.
 
     Args:
-        arguments: the command line, with the program's name in front.
+        arguments: the command line, which begins with the program's name.
 
     Returns:
-        The program's name, and the arguments that are no flags.
+        The program's name, and the arguments that are not flags.
     """
     if any(argument in _HELP for argument in arguments[1:]):
         _print_help()
         sys.exit(0)
-    try:
+    with cli.user_errors():
         _require_config_keys(arguments[1:])
         _import_from_config_folder(arguments[1:])
-        rest = flags.FLAGS(arguments)
-        if not flags.FLAGS["verbosity"].present:
-            # Orbax logs every step of a save; TFDS warns of a data set that is not prepared yet.
-            logging.set_verbosity(logging.FATAL)
-        file = Path(config_flags.get_config_filename(flags.FLAGS["config"]).partition(":")[0])
-        if not file.is_file():
-            raise UserError(f"--config: there is no file {file}")
+        rest = _parse_flags(arguments)
         cli.import_modules(IMPORTS.value)
-        return rest
-    except UserError as error:
-        sys.exit(one_line(error))
+    return rest
+
+
+def _parse_flags(arguments: Sequence[str]) -> Sequence[str]:
+    """Parses the command line by absl; raises UserError for what absl and the config file raise."""
+    try:
+        with naming("--config"):
+            rest: Sequence[str] = flags.FLAGS(arguments)
     except OSError:
-        sys.exit(one_line("--config: there is no such file"))
+        raise UserError("--config: there is no such file") from None
     except (ImportError, SyntaxError) as error:
-        sys.exit(one_line(f"--config: {error}"))
+        raise UserError(f"--config: {error}") from None
     except (flags.Error, AttributeError, KeyError) as error:
         # absl puts the traceback of a mistake in the config file into its message; the last line
         # names the mistake.
         lines = str(error.args[0]).strip().splitlines()
-        sys.exit(one_line(lines[-1] if len(lines) > 3 else lines[0]))
+        raise UserError(lines[-1] if len(lines) > 3 else lines[0]) from None
+    # absl reads a missing file as a config that raises when it is used.
+    file = Path(config_flags.get_config_filename(flags.FLAGS["config"]).partition(":")[0])
+    if not file.is_file():
+        raise UserError(f"--config: there is no file {file}")
+    if not flags.FLAGS["verbosity"].present:
+        # Orbax logs every step of a save. TFDS warns about a data set that is not prepared yet.
+        logging.set_verbosity(logging.FATAL)
+    return rest
 
 
 def _print_help() -> None:
-    """Prints the command's docstring and the flags of this module and the command's own."""
+    """Prints the command's docstring, and the flags of this module and of the command's module."""
     command = sys.modules["__main__"]
     print(f"{command.__doc__ or ''}\nflags:")
     for module in (sys.modules[__name__], command):

@@ -1,6 +1,6 @@
 """Trains: python -m s2c_jax.main --config configs/openmoji.py --workdir runs/openmoji.
 
-A run that was stopped goes on from its last checkpoint when the same command is given again.
+The same command continues a run that was stopped, from its last checkpoint.
 """
 
 import sys
@@ -14,7 +14,10 @@ from s2c_jax.training.loop import train_and_evaluate
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Trains with the settings of the flags; exits with 128 + the number of a signal that came."""
+    """Trains with the settings of the flags.
+
+    A signal that stops the run makes the exit code 128 + its number, as in a shell.
+    """
     runtime.prepare()
     with cli.user_errors():
         flags.require_no_arguments(arguments)
@@ -22,7 +25,7 @@ def main(arguments: Sequence[str]) -> None:
         try:
             signal = train_and_evaluate(flags.CONFIG.value, flags.workdir())
         except KeyboardInterrupt:
-            # Ctrl-C before training has begun: there is no state to save.
+            # Ctrl-C before the first step: there is nothing to save.
             signal = Signals.SIGINT
     if signal:
         sys.exit(128 + signal)
