@@ -1,4 +1,4 @@
-"""What the experiments share: their settings, and training by the command line."""
+"""Shared by the experiments: the small article recipe, config files, training and memory."""
 
 import importlib.util
 import re
@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 import ml_collections
 
-# What makes of configs/sketch2color.py the article's recipe on OpenMoji, in minutes on two cores:
-# pictures of 64 px, and networks of half the width that are halved as often as fits. Real VGG16
-# weights are a download that not every machine can make, so it goes without the feature loss.
+ROOT = Path(__file__).parents[1]
+
+# Turns configs/sketch2color.py into the article's recipe on OpenMoji, which trains in minutes on
+# two cores: 64 px, networks of half the width, and as many halvings as 64 px allow. It has no
+# feature loss, because the real VGG16 weights are a download that not every machine can make.
 ARTICLE: Mapping[str, object] = {
     "image_size": 64,
     "dataset.name": "openmoji_sketch",
@@ -26,7 +28,7 @@ ARTICLE: Mapping[str, object] = {
 
 
 class Run(NamedTuple):
-    """What a run printed after each epoch.
+    """The values that a training run printed after each epoch.
 
     Attributes:
         mean_absolute_error: over the validation split, range [-1, 1].
@@ -37,25 +39,31 @@ class Run(NamedTuple):
     images_per_second: list[float]
 
 
-def configured(config: str, settings: Mapping[str, object]) -> ml_collections.ConfigDict:
-    """Returns the settings of a file of configs/ with some of them overridden."""
-    spec = importlib.util.spec_from_file_location("config", config)
-    assert spec is not None, config
-    assert spec.loader is not None, config
+def load_config(config: str, settings: Mapping[str, object]) -> ml_collections.ConfigDict:
+    """Returns the settings of a config file with some of them overridden.
+
+    Args:
+        config: a file of configs/, or a file and a variant: "configs/openmoji.py:hints".
+        settings: the new values by flattened key, such as "loss.feature".
+    """
+    file, _, variant = config.partition(":")
+    spec = importlib.util.spec_from_file_location("config", file)
+    assert spec is not None, file
+    assert spec.loader is not None, file
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    found: ml_collections.ConfigDict = module.get_config()
-    found.update_from_flattened_dict(settings)
-    return found
+    loaded: ml_collections.ConfigDict = module.get_config(*([variant] if variant else []))
+    loaded.update_from_flattened_dict(settings)
+    return loaded
 
 
 def train(config: str, settings: Mapping[str, object], workdir: Path | None = None) -> Run:
-    """Trains once, or goes on with what was begun in a workdir.
+    """Trains with the command `s2c_jax.main`, which resumes a run that the workdir holds.
 
     Args:
-        config: a file of configs/.
-        settings: what to override in it.
-        workdir: of the run; None is a temporary one.
+        config: a config file, with or without a variant; see `load_config`.
+        settings: the settings to override.
+        workdir: the run's workdir; None is a temporary one.
     """
     with tempfile.TemporaryDirectory() as temporary:
         command = [sys.executable, "-m", "s2c_jax.main", "--config", config]
@@ -66,3 +74,11 @@ def train(config: str, settings: Mapping[str, object], workdir: Path | None = No
             sys.exit(done.stderr)
     epochs = re.findall(r"validation/mae ([\d.]+).*?([\d.]+) images/s", done.stderr)
     return Run([float(error) for error, _ in epochs], [float(speed) for _, speed in epochs])
+
+
+def resident_kilobytes(process_id: int) -> int:
+    """Returns the resident memory of a process in kB of 1024 bytes, from Linux's /proc."""
+    status = Path(f"/proc/{process_id}/status").read_text()
+    found = re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
+    assert found is not None, status
+    return int(found[1])

@@ -1,4 +1,4 @@
-"""Plots a finished run beside the article's figures: both losses by epoch, and its pictures.
+"""Plots both losses of a finished run beside the article's, and shows the run's pictures.
 
 python -m experiments.article_losses.plot --workdir runs/sketch2color
 """
@@ -14,9 +14,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+# The epochs whose pictures the article shows.
 EPOCHS = (30, 40, 43)
-# The article's own run: where its discriminator's loss stays, and its generator's first and last.
+# The range of the discriminator's loss in the article's run.
 ARTICLE_DISCRIMINATOR = (0.23, 0.35)
+# The generator's first and last loss in the article's run.
 ARTICLE_GENERATOR = (180.0, 130.0)
 
 
@@ -29,7 +31,7 @@ def losses(workdir: Path) -> dict[str, dict[int, float]]:
 
 
 def plot_losses(curves: dict[str, dict[int, float]], weights: Mapping[str, float]) -> plt.Figure:
-    """Draws the discriminator's loss, the generator's, and what the generator's consists of."""
+    """Draws both networks' losses, and the terms of the generator's loss."""
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 3.6), layout="constrained")
     epochs = list(curves["discriminator_loss"])
     left.plot(epochs, list(curves["discriminator_loss"].values()), label="this run")
@@ -43,7 +45,7 @@ def plot_losses(curves: dict[str, dict[int, float]], weights: Mapping[str, float
         if curve := curves.get(f"generator_loss/{name}"):
             label = f"{weight:g} x {name.replace('_', ' ')}"
             right.plot(list(curve), [weight * value for value in curve.values()], label=label)
-    right.set(title="the generator's parts in this run", yscale="log", ylim=(1e-4, None))
+    right.set(title="terms of the generator's loss, this run", yscale="log", ylim=(1e-4, None))
     for axes in (left, middle, right):
         axes.set_xlabel("epoch")
         axes.legend(loc="best" if axes is not right else "lower left", fontsize="small")
@@ -52,7 +54,7 @@ def plot_losses(curves: dict[str, dict[int, float]], weights: Mapping[str, float
 
 
 def samples(workdir: Path, num_samples: int, rows: int = 2) -> Image.Image:
-    """Puts the upper part of the sheets of three epochs below each other."""
+    """Stacks the first rows of the sheets of three epochs."""
     sheets = [Image.open(workdir / "samples" / f"epoch_{epoch:04d}.png") for epoch in EPOCHS]
     width, height = sheets[0].size
     height = height * rows // max(rows, -(-num_samples // 4))
@@ -68,7 +70,9 @@ def samples(workdir: Path, num_samples: int, rows: int = 2) -> Image.Image:
 
 def main() -> None:
     """Writes losses.png, samples.webp and results.json."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--workdir", type=Path, required=True)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent)
     flags = parser.parse_args()

@@ -3,10 +3,10 @@
 python -m s2c_jax.datasets openmoji_sketch/256 --decoded
 python experiments/benchmarks/input.py --sizes 256 --threads 1 2 4
 
-prints a line of JSON for each size, way of keeping pictures (decoded where they are) and number of
-threads: pairs a second, and the process's memory after each of ten epochs; one for each size with
-the pairs a second that an H100 would take; and one for the demo's training, with the share
-of its time that was spent waiting for data.
+prints lines of JSON. For each size, storage of the pictures (PNG, and decoded if prepared) and
+number of threads: pairs a second, and the process's memory after each of ten epochs. For each size:
+the pairs a second that an H100 would take. For the demo's training: the share of its time in which
+it waits for data.
 """
 
 import argparse
@@ -15,35 +15,37 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 if __package__ is None:
-    # In this folder's place, whose modules' names others have too.
+    # Started as a file: search the repository's root instead of this folder, whose modules share
+    # their names with other packages.
     sys.path[0] = str(Path(__file__).parents[2])
 
 import jax
 import tensorflow_datasets as tfds
 
 from configs import openmoji
-from experiments.benchmarks.step import flop
+from experiments.benchmarks.measure import flop
 from s2c_jax.datasets import input_pipeline
 from s2c_jax.datasets.decoded import DecodedSource, path_of
 from s2c_jax.datasets.pairs import open_records
 from s2c_jax.training import build
 
 EPOCHS = 10
-# Of 512 px, batch 32: README.md.
+# Measured at 512 px and batch 32: README.md, "GPU".
 H100_PAIRS_PER_SECOND = 1180
 
 
 def resident_mb() -> int:
-    """The memory that the process holds now, without the files that it maps."""
+    """Returns the memory of this process in MB, without the files that it maps."""
     _, resident, shared, *_ = map(int, Path("/proc/self/statm").read_text().split())
     return (resident - shared) * 4096 // 10**6
 
 
-def sources(name: str, size: int, data_dir: str | None) -> dict[str, Any]:
-    """Returns the training split in each way that its pictures are kept."""
+def training_sources(
+    name: str, size: int, data_dir: str | None
+) -> dict[str, input_pipeline.PairSource]:
+    """Returns the training split by the storage of its pictures."""
     builder = tfds.builder(f"{name}/{size}", data_dir=data_dir)
     records = open_records(builder, "train")
     path = path_of(Path(builder.data_dir), "train")
@@ -51,8 +53,8 @@ def sources(name: str, size: int, data_dir: str | None) -> dict[str, Any]:
     return {"PNG": records, **decoded}
 
 
-def read(source: Any, threads: int, batch_size: int) -> dict[str, object]:
-    """Reads ten epochs as fast as it goes."""
+def read(source: input_pipeline.PairSource, threads: int, batch_size: int) -> dict[str, object]:
+    """Reads ten epochs as fast as possible."""
     steps = input_pipeline.steps_per_epoch(source, batch_size)
     batches = input_pipeline.train_batches(
         source, batch_size=batch_size, seed=0, num_threads=threads
@@ -75,7 +77,7 @@ def read(source: Any, threads: int, batch_size: int) -> dict[str, object]:
 
 
 def wait_in_training(steps: int) -> dict[str, object]:
-    """Trains the demo's step on its own data, and counts the waiting."""
+    """Trains the demo, and measures the time in which it waits for data."""
     config = openmoji.get_config()
     source = input_pipeline.open_split(config.dataset.name, config.image_size, "train")
     state = build.init_state(config)
@@ -96,7 +98,7 @@ def wait_in_training(steps: int) -> dict[str, object]:
             batch = next(batches)
             waited += time.perf_counter() - asked
             state, metrics = step(state, batch)
-            # So that no time of the device's is hidden behind the waiting.
+            # Otherwise the device would compute while the host waits for the next batch.
             jax.block_until_ready(metrics)
         seconds = time.perf_counter() - begun
     return {
@@ -107,23 +109,25 @@ def wait_in_training(steps: int) -> dict[str, object]:
 
 
 def main() -> None:
-    """Measures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Prints the lines."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--dataset", default="openmoji_sketch")
-    parser.add_argument("--data_dir", help="where it is; default TFDS's own")
+    parser.add_argument("--data_dir", help="the folder of prepared data; default: TFDS's own")
     parser.add_argument("--sizes", type=int, nargs="+", default=[64])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--steps", type=int, default=168, help="of the demo's training")
+    parser.add_argument("--steps", type=int, default=168, help="steps of the demo's training")
     options = parser.parse_args()
     for size in options.sizes:
-        if size >= 256:  # Smaller pictures have no article's network.
+        if size >= 256:  # The article's network halves a picture eight times.
             needed = H100_PAIRS_PER_SECOND * flop(512)[0] / flop(size)[0]
             line = {"size": size, "h100_would_take_pairs_per_second": round(needed)}
             print(json.dumps(line), flush=True)
-        for kept, source in sources(options.dataset, size, options.data_dir).items():
+        for storage, source in training_sources(options.dataset, size, options.data_dir).items():
             for threads in options.threads:
-                line = {"dataset": options.dataset, "size": size, "kept": kept}
+                line = {"dataset": options.dataset, "size": size, "kept": storage}
                 print(json.dumps(line | read(source, threads, options.batch)), flush=True)
     print(json.dumps(wait_in_training(options.steps)), flush=True)
 

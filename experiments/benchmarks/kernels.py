@@ -1,9 +1,9 @@
-"""Says what a GPU does in a training step.
+"""Measures the time of each GPU kernel in a training step.
 
 python -m experiments.benchmarks.kernels --size 512 --batch 16 --precision bfloat16
 
-traces `--steps` steps with JAX's profiler, and prints the milliseconds a step that each kind of
-kernel takes, and the kernels that take most.
+traces `--steps` steps with JAX's profiler, and prints the milliseconds of a step that each kind of
+kernel takes, and the kernels that take the most time.
 """
 
 import sys
@@ -16,8 +16,9 @@ import jax
 
 from experiments.benchmarks import measure, peer_s2c_jax
 
-# What is in a kernel's name, the first that fits. cuDNN's three products are named after the
-# convolution; of a transposed one the values are its "dgrad", and the input's gradient its "fprop".
+# A part of a kernel's name, and the kind of kernel; the first part that a name contains decides.
+# cuDNN names its products after a convolution. A transposed convolution computes its values by the
+# product "dgrad", and its input's gradient by "fprop".
 KINDS = {
     "dgrad": "convolutions, dgrad",
     "wgrad": "convolutions, wgrad",
@@ -25,13 +26,14 @@ KINDS = {
     "cudnn": "convolutions, other kernels of cuDNN",
     "cutlass": "convolutions, other kernels of cuDNN",
     "cask": "convolutions, other kernels of cuDNN",
-    "nhwc": "convolutions, channels filled up",
-    "reduce": "sums, with what is fused into them: batch norm, biases, losses, the norm",
-    "transpose": "axes in another order",
+    "nhwc": "convolutions, padding of channels",
+    "reduce": "reductions, with fused operations: batch norm, biases, losses, gradient norm",
+    "transpose": "transposes",
     "memcpy": "copies",
-    "memset": "zeros",
-    "fusion": "of each element alone: activations, batch norm, Adam",
+    "memset": "memsets",
+    "fusion": "elementwise: activations, batch norm, Adam",
 }
+# Kernels in the second table.
 TOP = 12
 
 
@@ -50,13 +52,13 @@ def kernels(trace: Path) -> Counter[str]:
 
 
 def kind(kernel: str) -> str:
-    """Returns what a kernel is for, as far as its name says."""
+    """Returns the kind of a kernel, judged by its name."""
     name = kernel.lower()
     return next((purpose for part, purpose in KINDS.items() if part in name), "other")
 
 
 def table(title: str, nanoseconds: Iterable[tuple[str, float]], steps: int, total: float) -> str:
-    """Returns milliseconds a step and shares as Markdown."""
+    """Returns a Markdown table of milliseconds in a step, and shares of the total."""
     rows = [f"| {title} | ms | share |", "| --- | ---: | ---: |"]
     rows += [
         f"| {name} | {1e-6 * each / steps:.2f} | {each / total:.0%} |" for name, each in nanoseconds
@@ -65,8 +67,8 @@ def table(title: str, nanoseconds: Iterable[tuple[str, float]], steps: int, tota
 
 
 def main() -> None:
-    """Traces."""
-    options = measure.arguments(__doc__)
+    """Prints the two tables."""
+    options = measure.parse_options(__doc__)
     if jax.default_backend() != "gpu":
         sys.exit("there is no GPU")
     work = peer_s2c_jax.prepare(options)

@@ -2,19 +2,20 @@
 
 python -m experiments.benchmarks.layers
 
-prints medians in milliseconds of the values and of both gradients, at 256 px and batch 4. It uses
-nothing but `layers.conv` and `layers.conv_transpose`, and so runs at older commits too.
+prints the median milliseconds of the values and of both gradients, at 256 px and batch 4.
 """
 
-import statistics
-import time
+import argparse
+import functools
 from collections.abc import Callable
 
 import jax
 
+from experiments.benchmarks.measure import median_seconds
 from s2c_jax.models.convolution import dispatch
 
-# Side of the input, its channels, and the output's.
+BATCH = 4
+# For each layer the side of its input in pixels, the input's channels and the output's.
 CONV = [(256, 3, 64), (128, 64, 128), (64, 128, 256), (32, 256, 512), (16, 512, 512), (8, 512, 512)]
 CONV_TRANSPOSE = [
     (2, 1024, 512),
@@ -28,42 +29,39 @@ CONV_TRANSPOSE = [
 
 
 def milliseconds(call: Callable[..., object], *arguments: jax.Array) -> float:
-    """The median time of nine calls, after the one that compiles."""
+    """Compiles a call, and returns its median time."""
     compiled = jax.jit(call)
-    times = []
-    for _ in range(10):
-        begun = time.perf_counter()
-        jax.block_until_ready(compiled(*arguments))
-        times.append(time.perf_counter() - begun)
-    return 1e3 * statistics.median(times[1:])
+    return 1e3 * median_seconds(
+        lambda: compiled(*arguments), jax.block_until_ready, groups=9, warm_up=1
+    )
+
+
+def time_layer(
+    layer: Callable[[jax.Array, jax.Array], jax.Array], side: int, channels: int, features: int
+) -> list[float]:
+    """Returns the milliseconds of a layer's values, input gradient and kernel gradient."""
+    key = jax.random.key(0)
+    x = jax.random.normal(key, (BATCH, side, side, channels))
+    kernel = jax.random.normal(key, (4, 4, channels, features))
+    dy = layer(x, kernel)
+    return [
+        milliseconds(layer, x, kernel),
+        milliseconds(lambda x, k, dy: jax.vjp(lambda x: layer(x, k), x)[1](dy), x, kernel, dy),
+        milliseconds(lambda x, k, dy: jax.vjp(lambda k: layer(x, k), k)[1](dy), x, kernel, dy),
+    ]
 
 
 def main() -> None:
-    """Times them."""
+    """Prints a Markdown table."""
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     print("| | values | input's gradient | kernel's gradient |")
     print("| --- | ---: | ---: | ---: |")
     for function, shapes in ((dispatch.conv, CONV), (dispatch.conv_transpose, CONV_TRANSPOSE)):
+        layer = functools.partial(function, stride=2, padding=1)
         for side, channels, features in shapes:
-            key = jax.random.key(0)
-            x = jax.random.normal(key, (4, side, side, channels))
-            kernel = jax.random.normal(key, (4, 4, channels, features))
-
-            def layer(x: jax.Array, kernel: jax.Array, function=function) -> jax.Array:
-                return function(x, kernel, stride=2, padding=1)
-
-            dy = layer(x, kernel)
-
-            def of_input(x: jax.Array, kernel: jax.Array, dy: jax.Array, layer=layer) -> object:
-                return jax.vjp(lambda x: layer(x, kernel), x)[1](dy)
-
-            def of_kernel(x: jax.Array, kernel: jax.Array, dy: jax.Array, layer=layer) -> object:
-                return jax.vjp(lambda kernel: layer(x, kernel), kernel)[1](dy)
-
-            times = [
-                milliseconds(layer, x, kernel),
-                milliseconds(of_input, x, kernel, dy),
-                milliseconds(of_kernel, x, kernel, dy),
-            ]
+            times = time_layer(layer, side, channels, features)
             name = f"{function.__name__}, {side} px, {channels} to {features}"
             print(f"| {name} | {' | '.join(f'{each:.0f}' for each in times)} |", flush=True)
 

@@ -1,13 +1,15 @@
-"""Times the training step and inference of this package. See README.md for the work."""
+"""Times the training step and inference of this package. README.md describes the work."""
 
 import argparse
 import sys
 import time
+from collections.abc import Callable
 
 from experiments.benchmarks import measure
 
-# Before JAX: importing is part of the time to the first step.
+# After measure: the time to the first step includes the imports.
 import jax  # isort: skip
+import ml_collections
 import numpy as np
 
 from configs import sketch2color
@@ -15,18 +17,24 @@ from s2c_jax import distributed, runtime
 from s2c_jax.training import build
 
 
-def prepare(options: argparse.Namespace) -> measure.Work:
-    """Compiles the step, and makes what it takes."""
-    runtime.keep_memory()  # As all commands do.
-    if jax.device_count() > 1:
-        sys.exit("one device is compared: hide the others, as by CUDA_VISIBLE_DEVICES=0")
+def article_config(options: argparse.Namespace) -> ml_collections.ConfigDict:
+    """Returns the settings of the work: no feature loss, and the discriminator learns each step."""
     config = sketch2color.get_config()
     config.image_size, config.batch_size = options.size, options.batch
     config.precision = options.precision
     config.generator.channels = measure.GENERATOR
     config.discriminator.channels = measure.DISCRIMINATOR
-    # The work has no feature loss, and no batch without the discriminator.
-    config.loss.feature, config.discriminator.update_every = 0.0, 1
+    config.loss.feature = 0.0
+    config.discriminator.update_every = 1
+    return config
+
+
+def prepare(options: argparse.Namespace) -> measure.Work:
+    """Compiles the step, and draws the initial state and a batch."""
+    runtime.keep_memory()  # All commands of this package call it.
+    if jax.device_count() > 1:
+        sys.exit("one device is compared: hide the others, as by CUDA_VISIBLE_DEVICES=0")
+    config = article_config(options)
     generator, _, _ = build.build_networks(config)
     step = build.map_over_devices(build.build_step(config))
     begun = time.perf_counter()
@@ -46,20 +54,25 @@ def prepare(options: argparse.Namespace) -> measure.Work:
         state, metrics = compiled(state, batch)
         return metrics
 
-    device = jax.devices()[0]
-    on_cpu = device.platform == "cpu"
     return measure.Work(
         take_step,
         infer=lambda: colorize(state.colorizer, sketch),
         wait=jax.block_until_ready,
-        device_memory=None if on_cpu else lambda: device.memory_stats()["peak_bytes_in_use"],
+        device_memory=peak_device_memory(jax.devices()[0]),
         compile_seconds=compile_seconds,
     )
 
 
+def peak_device_memory(device: jax.Device) -> Callable[[], int] | None:
+    """Returns a function that reads the peak memory of an accelerator; None for a CPU."""
+    if device.platform == "cpu":
+        return None
+    return lambda: device.memory_stats()["peak_bytes_in_use"]
+
+
 def main() -> None:
-    """Times it."""
-    options = measure.arguments(__doc__)
+    """Prints one line of JSON."""
+    options = measure.parse_options(__doc__)
     work = prepare(options)
     kind = jax.devices()[0].device_kind
     measure.report(f"s2c_jax (JAX {jax.__version__})", kind, options, work)

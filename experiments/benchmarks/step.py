@@ -3,9 +3,10 @@
 python experiments/benchmarks/step.py --python pytorch=TORCH_ENV/bin/python \
     --python tensorflow=TF_ENV/bin/python
 
-prints one line of JSON for each measurement, and a table of medians at the end. Each measurement is
-a process of its own; rounds go through all implementations in turn, so that what else the machine
-does hits all alike. One whose packages the named Python lacks is left out, and said to be.
+prints one line of JSON for each measurement, and a table of medians at the end. Each measurement
+runs in its own process. Each round runs all implementations in turn, so that other load on the
+machine slows all of them alike. An implementation whose packages its Python lacks is left out, with
+a message.
 """
 
 import argparse
@@ -15,26 +16,31 @@ import statistics
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 if __package__ is None:
-    # In this folder's place, whose modules' names others have too.
+    # Started as a file: search the repository's root instead of this folder, whose modules share
+    # their names with other packages.
     sys.path[0] = str(Path(__file__).parents[2])
 
-from experiments.benchmarks.measure import DISCRIMINATOR, GENERATOR
+from experiments.benchmarks.measure import add_options, flop
 
 ROOT = Path(__file__).parents[2]
-PEERS = ("s2c_jax", "pytorch", "tensorflow")
-NEEDS = {"s2c_jax": "jax", "pytorch": "torch", "tensorflow": "tensorflow"}
 
-# The most of what `runtime.keep_memory` does for this package, for the others; and large pages.
+# Each implementation, and the package that its Python needs.
+PEERS = {"s2c_jax": "jax", "pytorch": "torch", "tensorflow": "tensorflow"}
+
+# Gives the other implementations most of what `runtime.keep_memory` does for this package, and huge
+# pages.
 KEEP_MEMORY = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "100000000000",
 }
-_COLUMNS = {
+COLUMNS = {
     "train_images_per_second": "train images/s",
     "infer_images_per_second": "inference images/s",
     "peak_memory_mb": "peak memory MB",
@@ -43,35 +49,10 @@ _COLUMNS = {
 }
 
 
-def flop(size: int) -> tuple[float, float]:
-    """Floating-point operations of one picture: of a training step, and of inference.
-
-    Those of convolutions as they are defined, whatever computes them, and of nothing else. Training
-    has three products a layer (values, and both gradients): of the generator, and of the
-    discriminator for the true and the generated picture; and two through the updated discriminator.
-    """
-    generator = discriminator = 0
-    inputs, side = 3, size
-    for outputs in GENERATOR:
-        side //= 2
-        generator += 2 * side**2 * 16 * inputs * outputs
-        inputs = outputs
-    for outputs in (*GENERATOR[-2::-1], 3):
-        generator += 2 * side**2 * 16 * inputs * outputs
-        inputs, side = 2 * outputs, 2 * side
-    inputs, side = 6, size
-    for outputs in DISCRIMINATOR:
-        side //= 2
-        discriminator += 2 * side**2 * 16 * inputs * outputs
-        inputs = outputs
-    for outputs in (inputs, 1):
-        side -= 1
-        discriminator += 2 * side**2 * 4 * inputs * outputs
-    return 3 * generator + 8 * discriminator, generator
-
-
-def run(python: str, module: str, arguments: list[str], environment: dict[str, str]) -> dict:
-    """Runs a script of this folder and returns the line that it printed."""
+def run(
+    python: str, module: str, arguments: list[str], environment: Mapping[str, str]
+) -> dict[str, Any]:
+    """Runs a script of this folder, and returns the line that it printed."""
     finished = subprocess.run(
         [python, "-m", f"experiments.benchmarks.{module}", *arguments],
         cwd=ROOT,
@@ -82,19 +63,20 @@ def run(python: str, module: str, arguments: list[str], environment: dict[str, s
     )
     if finished.returncode:
         sys.exit(f"{module} failed:\n{finished.stderr}")
-    return json.loads(finished.stdout.splitlines()[-1])
+    line: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
+    return line
 
 
-def table(lines: list[dict], ceiling: dict, size: int) -> str:
+def table(lines: list[dict[str, Any]], ceiling: Mapping[str, Any], size: int) -> str:
     """Returns medians of measurements as Markdown, in the order of the first round."""
     found = defaultdict(list)
     for line in lines:
         found[line["peer"], line["batch"]].append(line)
     medians = {
-        key: {column: statistics.median(line[column] for line in group) for column in _COLUMNS}
+        key: {column: statistics.median(line[column] for line in group) for column in COLUMNS}
         for key, group in found.items()
     }
-    titles = ["batch", *_COLUMNS.values()]
+    titles = ["batch", *COLUMNS.values()]
     titles[2:2] = ["ratio to the fastest peer", "share of the product's ceiling"]
     titles[5:5] = ["ratio", "share"]
     rows = [f"| | {' | '.join(titles)} |", f"| --- |{' ---: |' * len(titles)}"]
@@ -107,30 +89,27 @@ def table(lines: list[dict], ceiling: dict, size: int) -> str:
             fastest = max(
                 (
                     other[column]
-                    for (name, its_batch), other in medians.items()
-                    if its_batch == batch and not name.startswith("s2c_jax")
+                    for (other_peer, other_batch), other in medians.items()
+                    if other_batch == batch and not other_peer.startswith("s2c_jax")
                 ),
                 default=float("nan"),
             )
-            per_picture = flop(size)[column.startswith("infer")]
-            share = value * per_picture / ceiling["matmul_gflop_per_second"] / 1e9
+            flop_per_picture = flop(size)[column.startswith("infer")]
+            share = value * flop_per_picture / ceiling["matmul_gflop_per_second"] / 1e9
             cells += [f"{value / fastest:.2f}", f"{share:.0%}"]
         rows.append(f"| {peer} | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
-def main() -> None:
-    """Measures."""
+def parse_options() -> argparse.Namespace:
+    """Parses the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--batch", type=int, nargs="+", default=[4])
-    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    add_options(parser, steps=7)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=7, help="timed calls in each process")
-    parser.add_argument("--calls", type=int, default=1, help="calls between two looks at the clock")
-    parser.add_argument("--peers", nargs="+", choices=PEERS, default=PEERS)
+    parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
     parser.add_argument(
         "--python",
         action="append",
@@ -138,38 +117,52 @@ def main() -> None:
         metavar="PEER=FILE",
         help="the Python of a peer, if it is not this one",
     )
-    options = parser.parse_args()
-    pythons = dict.fromkeys(PEERS, sys.executable) | dict(
-        each.split("=", 1) for each in options.python
-    )
-    peers = []
-    for peer in options.peers:
-        command = [pythons[peer], "-c", f"import {NEEDS[peer]}"]
+    return parser.parse_args()
+
+
+def available_peers(peers: list[str], pythons: Mapping[str, str]) -> list[str]:
+    """Returns the peers whose Python has their package, and reports the others."""
+    available = []
+    for peer in peers:
+        command = [pythons[peer], "-c", f"import {PEERS[peer]}"]
         if subprocess.run(command, capture_output=True, check=False).returncode:
-            print(f"{peer} is left out: {pythons[peer]} has no {NEEDS[peer]}", file=sys.stderr)
+            print(f"{peer} is left out: {pythons[peer]} has no {PEERS[peer]}", file=sys.stderr)
         else:
-            peers.append(peer)
-    precision = ["--precision", options.precision]
-    ceiling = run(pythons["s2c_jax"], "ceilings", precision, {})
-    print(json.dumps(ceiling), flush=True)
-    on_cpu = ceiling["ceiling"] == "cpu"
-    lines = []
+            available.append(peer)
+    return available
+
+
+def measurements(
+    options: argparse.Namespace, pythons: Mapping[str, str], *, on_cpu: bool
+) -> Iterator[dict[str, Any]]:
+    """Yields the line of each measurement, round by round."""
+    peers = available_peers(options.peers, pythons)
     for _ in range(options.rounds):
         for batch in options.batch:
+            arguments = ["--batch", str(batch)]
+            for name in ("size", "precision", "steps", "calls"):
+                arguments += [f"--{name}", str(getattr(options, name))]
             for peer in peers:
-                environments = {"": {}}
+                environments: dict[str, Mapping[str, str]] = {"": {}}
                 if on_cpu and peer != "s2c_jax" and sys.platform == "linux":
                     environments[", memory kept"] = KEEP_MEMORY
                 for suffix, environment in environments.items():
-                    arguments = [
-                        *precision,
-                        *("--size", str(options.size), "--batch", str(batch)),
-                        *("--steps", str(options.steps), "--calls", str(options.calls)),
-                    ]
                     line = run(pythons[peer], f"peer_{peer}", arguments, environment)
                     line["peer"] += suffix
-                    print(json.dumps(line), flush=True)
-                    lines.append(line)
+                    yield line
+
+
+def main() -> None:
+    """Prints the lines and the table."""
+    options = parse_options()
+    pythons = dict.fromkeys(PEERS, sys.executable)
+    pythons |= dict(each.split("=", 1) for each in options.python)
+    ceiling = run(pythons["s2c_jax"], "ceilings", ["--precision", options.precision], {})
+    print(json.dumps(ceiling), flush=True)
+    lines = []
+    for line in measurements(options, pythons, on_cpu=ceiling["ceiling"] == "cpu"):
+        print(json.dumps(line), flush=True)
+        lines.append(line)
     print(table(lines, ceiling, options.size))
 
 

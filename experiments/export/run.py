@@ -1,9 +1,9 @@
-"""Is an exported generator the same, and how fast is it?
+"""Compares exported generators with this package's inference: pictures and time.
 
 python -m experiments.export.run --workdir runs/openmoji
 
-Prints the largest difference on held-out drawings, and times the exported files beside our own
-inference: the run's network, and configs/kaggle.py's, untrained, at 256 px.
+Prints the largest difference on held-out drawings, and the time of a call, for the run's network,
+and for the untrained network of configs/kaggle.py at 256 px.
 """
 
 import argparse
@@ -27,15 +27,19 @@ from s2c_jax.inference import load, onnx_backend
 from s2c_jax.models.generator import Generator
 
 DRAWINGS = 20
-ROUNDS, CALLS = 5, 5
+ROUNDS = 5
+# Timed calls in a round.
+CALLS = 5
 BATCHES = (1, 8)
-LARGE, CHANNELS = 256, (64, 128, 256, 512, 512, 512, 512, 512)
+# Side in pixels, and channels, of the network of configs/kaggle.py that 256 px allow.
+LARGE = 256
+CHANNELS = (64, 128, 256, 512, 512, 512, 512, 512)
 
 Function = Callable[..., np.ndarray]
 
 
 def functions(generator: Generator, variables: PyTree) -> dict[str, Function]:
-    """Returns the generator as ours and as what each file holds, each a function of its inputs."""
+    """Returns the generator as this package's program and as each exported file runs it."""
     names = list(onnx_backend.network_inputs(generator))
     ours = jax.jit(
         lambda *given: generator.apply(
@@ -55,37 +59,39 @@ def functions(generator: Generator, variables: PyTree) -> dict[str, Function]:
 
 
 def arguments(generator: Generator, sketches: np.ndarray) -> list[np.ndarray]:
-    """Returns sketches, and guidance that says nothing."""
+    """Returns a network's inputs: sketches, and empty guidance if the network takes guidance."""
     shapes = {"hints": (*sketches.shape[:3], 4), "palette": (len(sketches), 4, 4, 4)}
-    said = [
+    guidance = [
         np.zeros(shapes[name], np.float32)
         for name in onnx_backend.network_inputs(generator)
         if name in shapes
     ]
-    return [sketches, *said]
+    return [sketches, *guidance]
 
 
-def table(title: str, found: dict[str, Function], generator: Generator, size: int) -> None:
-    """Prints medians of a few calls each in turn."""
+def print_times(title: str, calls: dict[str, Function], generator: Generator, size: int) -> None:
+    """Prints the median milliseconds of each function, which are called in turn."""
     for batch in BATCHES:
         sketches = np.random.default_rng(0).uniform(-1, 1, (batch, size, size, 3))
-        given = arguments(generator, sketches.astype(np.float32))
-        seconds: dict[str, list[float]] = {name: [] for name in found}
-        for _, (name, function) in itertools.product(range(ROUNDS), found.items()):
-            # ONNX Runtime's threads go on for a while, in case there is more to do.
+        inputs = arguments(generator, sketches.astype(np.float32))
+        seconds: dict[str, list[float]] = {name: [] for name in calls}
+        for _, (name, function) in itertools.product(range(ROUNDS), calls.items()):
+            # ONNX Runtime's threads spin for a while after a call, and slow others.
             time.sleep(0.5)
-            function(*given)
+            function(*inputs)
             for _ in range(CALLS):
                 begun = time.perf_counter()
-                function(*given)
+                function(*inputs)
                 seconds[name].append(time.perf_counter() - begun)
         cells = [f"{statistics.median(each) * 1e3:.1f}" for each in seconds.values()]
         print(f"| {title} | {batch} | {' | '.join(cells)} |", flush=True)
 
 
 def main() -> None:
-    """Compares and times."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Prints differences and times."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--workdir", type=Path, required=True)
     flags = parser.parse_args()
     runtime.keep_memory()
@@ -94,21 +100,21 @@ def main() -> None:
         config.dataset.name, config.image_size, "validation", config.dataset.data_dir
     )
     sketches = input_pipeline.read_pairs(source, range(DRAWINGS))["sketch"]
-    given = arguments(generator, (sketches / 127.5 - 1).astype(np.float32))
+    inputs = arguments(generator, (sketches / 127.5 - 1).astype(np.float32))
     small = functions(generator, variables)
-    color = {name: function(*given) for name, function in small.items()}
+    color = {name: function(*inputs) for name, function in small.items()}
     for name in ("ONNX Runtime", "StableHLO"):
         difference = np.abs(color[name] - color["ours"]).max()
         print(f"{name}: {DRAWINGS} held-out drawings differ by at most {difference:.1e}")
 
     print(f"| | batch | {' | '.join(small)} |\n| --- | ---: |" + " ---: |" * len(small))
-    table(f"the run's, {config.image_size} px", small, generator, config.image_size)
-    settings = runs.configured("configs/kaggle.py", {"generator.channels": CHANNELS})
+    print_times(f"the run's, {config.image_size} px", small, generator, config.image_size)
+    settings = runs.load_config("configs/kaggle.py", {"generator.channels": CHANNELS})
     large = Generator(**settings.generator)
     picture = np.zeros((1, LARGE, LARGE, 3), np.float32)
     initial = jax.jit(lambda: large.init(jax.random.key(0), picture, train=False))()
-    found = functions(large, jax.tree.map(np.asarray, initial))
-    table(f"configs/kaggle.py, {LARGE} px", found, large, LARGE)
+    untrained = functions(large, jax.tree.map(np.asarray, initial))
+    print_times(f"configs/kaggle.py, {LARGE} px", untrained, large, LARGE)
 
 
 if __name__ == "__main__":

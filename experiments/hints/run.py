@@ -1,8 +1,9 @@
-"""Trains with and without hints and palettes, and measures what these do on held-out drawings.
+"""Trains with and without hints and palettes, and measures their effect on held-out drawings.
 
 python -m experiments.hints.run --seeds 0 1 2
 
-Finished runs are left as they are. Writes results.json, and sheet.webp of the first seed.
+A finished run in runs/hints/ is not trained again. Writes results.json, and sheet.webp of the first
+seed.
 """
 
 import argparse
@@ -18,6 +19,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import skimage.color
+from jaxtyping import Bool, UInt8
+from PIL import Image
 
 from experiments import runs
 from s2c_jax import runtime
@@ -29,21 +32,30 @@ from s2c_jax.models.ranges import normalize
 from s2c_jax.training import guidance
 
 WORKDIRS = Path("runs/hints")
-CONFIGS = {"plain": "configs/openmoji.py", "hints": "configs/openmoji_hints.py"}
+CONFIGS = {"plain": "configs/openmoji.py", "hints": "configs/openmoji.py:hints"}
+# Hints of a drawing.
 COUNTS = (0, 1, 4, 16)
-# Each drawing is asked to have the palettes of this many others.
-ASKED = 3
+# From how many other drawings each drawing is given a palette.
+OTHER_PALETTES = 3
+# Colourings of a drawing whose variety is measured.
 VARIANTS = 4
-# CIEDE2000 between two palettes, from which cases are counted on their own as well.
+# CIEDE2000 between two palettes: cases that are further apart are also counted separately.
 APART = (10.0, 20.0)
-# How many ways to recolour a drawing are tried, and how far apart, in [0, 255], the channels of a
-# colour are that is used for it.
-WAYS, LIVELY = 60, 40
+# Recolourings of a drawing that are tried.
+MAX_RECOLORINGS = 60
+# Difference between a colour's channels, in [0, 255], above which it is used to recolour.
+MIN_CHROMA = 40
+# Level, in [0, 255], of the darkest channel above which a pixel is blank or paper.
+BLANK = 230
+# Drawings on the sheet.
 SHOWN = 12
 
+Pictures = UInt8[np.ndarray, "drawings size size channels"]
+Picture = UInt8[np.ndarray, "size size 3"]
 
-def hints_of(pairs: input_pipeline.Pairs, count: int) -> np.ndarray:
-    """Returns the same marks each time, uint8 RGBA: more of them hold fewer ones."""
+
+def make_hints(pairs: input_pipeline.Pairs, count: int) -> Pictures:
+    """Returns hints for each drawing, RGBA: always the same marks, of which more include fewer."""
     keys = jax.random.split(jax.random.key(0), len(pairs["sketch"]))
     painted = jax.jit(jax.vmap(functools.partial(guidance.paint_marks, count=jnp.int32(count))))(
         keys, normalize(pairs["sketch"]), normalize(pairs["color"])
@@ -54,25 +66,26 @@ def hints_of(pairs: input_pipeline.Pairs, count: int) -> np.ndarray:
     return colors.round().astype(np.uint8)
 
 
-def measure(pairs: input_pipeline.Pairs, colored: np.ndarray) -> dict[str, float]:
-    """Returns the metrics of all pairs."""
+def measure(pairs: input_pipeline.Pairs, colored: Pictures) -> dict[str, float]:
+    """Returns the metrics over all pairs."""
     sums: dict[str, metrics.Ratio] = {}
     for sketch, picture, truth in zip(pairs["sketch"], colored, pairs["color"], strict=True):
         sums = metrics.add(sums, metrics.measure(sketch, picture, truth))
     return {name: ratio.value for name, ratio in sums.items()}
 
 
-def difference_at_hints(colored: np.ndarray, hints: np.ndarray) -> float:
+def difference_at_hints(colored: Pictures, hints: Pictures) -> float:
     """Returns the mean CIEDE2000 between the hinted pixels and the hints' colours."""
     hinted = hints[..., 3] > 0
-    found, asked = (skimage.color.rgb2lab(a[hinted][:, :3]) for a in (colored, hints))
-    return float(skimage.color.deltaE_ciede2000(found, asked).mean())
+    labs = (skimage.color.rgb2lab(pictures[hinted][:, :3]) for pictures in (colored, hints))
+    return float(skimage.color.deltaE_ciede2000(*labs).mean())
 
 
 def palette_distance(one: palette.Palette, other: palette.Palette) -> float:
-    """Returns the mean CIEDE2000 between each colour and the nearest of the other palette.
+    """Returns the mean CIEDE2000 between each colour and the nearest colour of the other palette.
 
-    Colours count by their chroma: all drawings have black, and greys between lines and paper.
+    The mean is weighted by chroma, because all drawings have black, and greys between line and
+    paper.
     """
     left, right = (skimage.color.rgb2lab(p.reshape(-1, 3)) for p in (one, other))
     each = skimage.color.deltaE_ciede2000(left[:, None], right[None])
@@ -84,26 +97,28 @@ def palette_distance(one: palette.Palette, other: palette.Palette) -> float:
     )
 
 
-def obedience(
-    colorize: Callable[[Sequence[palette.Palette]], Sequence[np.ndarray]],
+def palette_obedience(
+    colorize: Callable[[Sequence[palette.Palette]], Sequence[Picture]],
     palettes: Sequence[palette.Palette],
 ) -> dict[str, float]:
-    """Returns how often a picture's palette is nearer to the asked one than to another's.
+    """Returns how often a picture's palette is nearer to the given palette than to another one.
+
+    The given palette and the other one both belong to other drawings.
 
     Args:
-        colorize: colours all drawings, each with its palette.
-        palettes: the drawings' own.
+        colorize: colours all drawings, each with its given palette.
+        palettes: the drawings' own palettes.
 
     Returns:
-        The share of all cases, and of those in which these two palettes are so far apart, with the
-        share of these cases.
+        The share among all cases; for each distance of `APART`, the share among the cases in which
+        the two palettes are further apart, and how many of all cases these are.
     """
     obeyed, apart = [], []
-    for shift in range(1, ASKED + 1):
-        asked, other = (np.roll(palettes, by, axis=0) for by in (shift, shift + ASKED))
-        for picture, mine, another in zip(colorize(asked), asked, other, strict=True):
-            found = palette.extract(picture)
-            obeyed.append(palette_distance(found, mine) < palette_distance(found, another))
+    for shift in range(1, OTHER_PALETTES + 1):
+        given, other = (np.roll(palettes, by, axis=0) for by in (shift, shift + OTHER_PALETTES))
+        for picture, mine, another in zip(colorize(given), given, other, strict=True):
+            shown = palette.extract(picture)
+            obeyed.append(palette_distance(shown, mine) < palette_distance(shown, another))
             apart.append(palette_distance(mine, another))
     shares = {"all": float(np.mean(obeyed))}
     for least in APART:
@@ -113,29 +128,49 @@ def obedience(
     return shares
 
 
-def recolored(
-    sketch: np.ndarray, truth: np.ndarray, asked: palette.Palette, rng: np.random.Generator
-) -> np.ndarray:
-    """Returns the truth with its main colours replaced by a palette's, as near to it as may be.
+def colored_pixels(
+    sketch: Pictures | Picture, truth: Pictures | Picture
+) -> Bool[np.ndarray, "..."]:
+    """Returns where the sketch is blank and the truth is coloured."""
+    return (sketch.min(axis=-1) > BLANK) & (truth.min(axis=-1) < BLANK)
 
-    Of three main colours, each of which becomes any of the palette's, up to `WAYS` ways are tried.
+
+def recolor_truth(
+    sketch: Picture, truth: Picture, given: palette.Palette, rng: np.random.Generator
+) -> Picture:
+    """Returns the truth with its main colours replaced, as near to the given palette as possible.
+
+    Each of three main colours becomes any colour of the palette. Up to `MAX_RECOLORINGS`
+    assignments are tried.
     """
-    colored = (sketch.min(axis=-1) > 230) & (truth.min(axis=-1) < 230)
-    colors = np.unique(asked.reshape(-1, 3), axis=0)
-    colors = colors[np.ptp(colors.astype(int), axis=-1) > LIVELY]
+    colored = colored_pixels(sketch, truth)
+    colors = np.unique(given.reshape(-1, 3), axis=0)
+    colors = colors[np.ptp(colors.astype(int), axis=-1) > MIN_CHROMA]
     pixels = truth[colored].astype(int)
     if not len(pixels) or not len(colors):
         return truth
-    _, kind_of, counts = np.unique(pixels // 32, axis=0, return_inverse=True, return_counts=True)
-    main = np.array([pixels[kind_of == kind].mean(axis=0) for kind in np.argsort(-counts)[:3]])
+    _, bin_of, counts = np.unique(pixels // 32, axis=0, return_inverse=True, return_counts=True)
+    main = np.array([pixels[bin_of == bin].mean(axis=0) for bin in np.argsort(-counts)[:3]])
     nearest = np.abs(pixels[:, None] - main).sum(axis=-1).argmin(axis=1)
-    ways = np.array(list(itertools.product(range(len(colors)), repeat=len(main))))
+    assignments = np.array(list(itertools.product(range(len(colors)), repeat=len(main))))
     pictures = []
-    for way in rng.permutation(ways)[:WAYS]:
+    for assignment in rng.permutation(assignments)[:MAX_RECOLORINGS]:
         picture = truth.copy()
-        picture[colored] = colors[way][nearest]
+        picture[colored] = colors[assignment][nearest]
         pictures.append(picture)
-    return min(pictures, key=lambda each: palette_distance(palette.extract(each), asked))
+    return min(pictures, key=lambda each: palette_distance(palette.extract(each), given))
+
+
+def obedience_of_truths(pairs: input_pipeline.Pairs) -> dict[str, float]:
+    """Returns the obedience of recoloured truths, an upper bound for any network."""
+    rng = np.random.default_rng(0)
+    return palette_obedience(
+        lambda given: [
+            recolor_truth(sketch, truth, colors, rng)
+            for sketch, truth, colors in zip(pairs["sketch"], pairs["color"], given, strict=True)
+        ],
+        pairs["palette"],
+    )
 
 
 def variety(colorizer: Colorizer, pairs: input_pipeline.Pairs) -> float:
@@ -146,17 +181,17 @@ def variety(colorizer: Colorizer, pairs: input_pipeline.Pairs) -> float:
         )
         for seed in range(VARIANTS)
     ]
-    colored = (pairs["sketch"].min(axis=-1) > 230) & (pairs["color"].min(axis=-1) < 230)
+    colored = colored_pixels(pairs["sketch"], pairs["color"])
     return statistics.mean(
         float(skimage.color.deltaE_ciede2000(one[colored], other[colored]).mean())
         for one, other in itertools.combinations(labs, 2)
     )
 
 
-def sheet(colorizer: Colorizer, pairs: input_pipeline.Pairs) -> Any:
-    """Lays out what hints and palettes do to the first drawings."""
+def make_sheet(colorizer: Colorizer, pairs: input_pipeline.Pairs) -> Image.Image:
+    """Returns a sheet of the first drawings, coloured with and without hints and palettes."""
     pairs = {name: values[:SHOWN] for name, values in pairs.items()}
-    hints = hints_of(pairs, 4)
+    hints = make_hints(pairs, 4)
     paper = 255 - (255 - pairs["sketch"].astype(float)) * 0.3
     columns = {
         "sketch": pairs["sketch"],
@@ -171,33 +206,54 @@ def sheet(colorizer: Colorizer, pairs: input_pipeline.Pairs) -> Any:
     return sheets.sheet(list(columns.values()), list(columns), groups=2, cell=96)
 
 
-def results_of(workdirs: Mapping[str, Path], pairs: input_pipeline.Pairs) -> dict[str, Any]:
-    """Measures the two runs of a seed."""
-    found: dict[str, Any] = {}
+def measure_seed(workdirs: Mapping[str, Path], pairs: input_pipeline.Pairs) -> dict[str, Any]:
+    """Returns the results of a seed's two runs."""
+    results: dict[str, Any] = {}
     plain = Colorizer(workdirs["plain"])
-    found["plain"] = measure(pairs, plain.colorize_squares(pairs["sketch"]))
+    results["plain"] = measure(pairs, plain.colorize_squares(pairs["sketch"]))
     colorizer = Colorizer(workdirs["hints"])
     for count in COUNTS:
-        hints = hints_of(pairs, count)
+        hints = make_hints(pairs, count)
         colored = colorizer.colorize_squares(pairs["sketch"], list(hints))
-        found[f"{count} hints"] = measure(pairs, colored)
+        results[f"{count} hints"] = measure(pairs, colored)
         if count:
-            found[f"{count} hints"]["difference_at_hints"] = difference_at_hints(colored, hints)
-    own = [palette.to_rgba(colors) for colors in pairs["palette"]]
-    found["own palette"] = measure(pairs, colorizer.colorize_squares(pairs["sketch"], None, own))
-    found["palette_obeyed"] = obedience(
-        lambda asked: colorizer.colorize_squares(
-            pairs["sketch"], palettes=[palette.to_rgba(colors) for colors in asked]
-        ),
-        pairs["palette"],
-    )
-    found["variety"] = {"dropout": variety(plain, pairs), "and palettes": variety(colorizer, pairs)}
-    return found
+            results[f"{count} hints"]["difference_at_hints"] = difference_at_hints(colored, hints)
+
+    def color(palettes: Sequence[palette.Palette]) -> Pictures:
+        given = [palette.to_rgba(colors) for colors in palettes]
+        return colorizer.colorize_squares(pairs["sketch"], palettes=given)
+
+    results["own palette"] = measure(pairs, color(pairs["palette"]))
+    results["palette_obeyed"] = palette_obedience(color, pairs["palette"])
+    results["variety"] = {
+        "dropout": variety(plain, pairs),
+        "and palettes": variety(colorizer, pairs),
+    }
+    return results
+
+
+def print_tables(seeds: Sequence[dict[str, Any]]) -> None:
+    """Prints means and deviations over the seeds as Markdown, then the other results by seed."""
+    names = ("ciede2000", "mae", "leakage", "difference_at_hints")
+    print("| | " + " | ".join(names) + " |\n" + "| --- " + "| ---: " * len(names) + "|")
+    for row in [name for name in seeds[0] if "mae" in seeds[0][name]]:
+        cells = []
+        for name in names:
+            values = [results[row][name] for results in seeds if name in results[row]]
+            spread = statistics.stdev(values) if len(values) > 1 else 0.0
+            cells.append(f"{statistics.mean(values):.4g} ± {spread:.2g}" if values else "")
+        print(f"| {row} | " + " | ".join(cells) + " |")
+    for name in ("palette_obeyed", "palette_obeyed_by_recoloured_truths", "variety"):
+        for case in seeds[0][name]:
+            values = [results[name][case] for results in seeds if name in results]
+            print(f"{name}, {case}: " + ", ".join(f"{value:.3g}" for value in values))
 
 
 def main() -> None:
-    """Trains and measures."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Trains, measures, and writes the results and the sheet."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=25)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent)
@@ -205,40 +261,19 @@ def main() -> None:
     runtime.prepare()
     source = input_pipeline.open_split("openmoji_sketch", 64, "validation")
     pairs = input_pipeline.read_pairs(source, range(len(source)))
-    found = []
+    seeds = []
     for seed in flags.seeds:
         workdirs = {name: WORKDIRS / name / str(seed) for name in CONFIGS}
         for name, config in CONFIGS.items():
-            settings = {"seed": seed, "num_epochs": flags.epochs}
-            runs.train(config, settings, workdirs[name])
-        found.append(results_of(workdirs, pairs))
-        print(json.dumps(found[-1]), flush=True)
-    rng = np.random.default_rng(0)
-    best = obedience(
-        lambda asked: [
-            recolored(sketch, truth, colors, rng)
-            for sketch, truth, colors in zip(pairs["sketch"], pairs["color"], asked, strict=True)
-        ],
-        pairs["palette"],
-    )
-    found[0]["palette_obeyed_by_recoloured_truths"] = best
+            runs.train(config, {"seed": seed, "num_epochs": flags.epochs}, workdirs[name])
+        seeds.append(measure_seed(workdirs, pairs))
+        print(json.dumps(seeds[-1]), flush=True)
+    seeds[0]["palette_obeyed_by_recoloured_truths"] = obedience_of_truths(pairs)
     flags.output.mkdir(parents=True, exist_ok=True)
-    (flags.output / "results.json").write_text(json.dumps(found) + "\n")
+    (flags.output / "results.json").write_text(json.dumps(seeds) + "\n")
     first = Colorizer(WORKDIRS / "hints" / str(flags.seeds[0]))
-    sheet(first, pairs).save(flags.output / "sheet.webp", quality=85)
-    names = ("ciede2000", "mae", "leakage", "difference_at_hints")
-    print("| | " + " | ".join(names) + " |\n" + "| --- " + "| ---: " * len(names) + "|")
-    for row in [name for name in found[0] if "mae" in found[0][name]]:
-        cells = []
-        for name in names:
-            values = [of_seed[row][name] for of_seed in found if name in of_seed[row]]
-            spread = statistics.stdev(values) if len(values) > 1 else 0.0
-            cells.append(f"{statistics.mean(values):.4g} ± {spread:.2g}" if values else "")
-        print(f"| {row} | " + " | ".join(cells) + " |")
-    for name in ("palette_obeyed", "palette_obeyed_by_recoloured_truths", "variety"):
-        for case in found[0][name]:
-            values = [of_seed[name][case] for of_seed in found if name in of_seed]
-            print(f"{name}, {case}: " + ", ".join(f"{value:.3g}" for value in values))
+    make_sheet(first, pairs).save(flags.output / "sheet.webp", quality=85)
+    print_tables(seeds)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Measures what a checkpoint costs: the time that training stands still, and until it is written.
+"""Measures how long a checkpoint blocks training, and how long until it is written.
 
 python -m experiments.interruptions.cost
 
-prints a line of JSON for the demo's and the article's networks.
+prints one line of JSON for the demo's networks, and one for the article's.
 """
 
+import argparse
 import dataclasses
 import json
 import statistics
@@ -26,11 +27,11 @@ SAVES = 5
 
 
 def measure(name: str, config: ml_collections.ConfigDict) -> dict[str, Any]:
-    """Saves a few times, each after the one before has been written."""
+    """Saves a few checkpoints, one after the other, and returns the median times."""
     source = input_pipeline.open_split("openmoji_sketch", 64, "train")
     batches = input_pipeline.train_batches(source, batch_size=16, seed=0, num_threads=1)
     state = build.init_state(config)
-    stands, written = [], []
+    blocked, written = [], []
     with (
         tempfile.TemporaryDirectory() as folder,
         checkpoint.open_manager(Path(folder), keep=1) as manager,
@@ -39,20 +40,23 @@ def measure(name: str, config: ml_collections.ConfigDict) -> dict[str, Any]:
             state = dataclasses.replace(state, step=jnp.int32(step))
             begun = time.perf_counter()
             checkpoint.save(manager, state, batches, len(source), {})
-            stands.append(time.perf_counter() - begun)
+            blocked.append(time.perf_counter() - begun)
             manager.wait_until_finished()
             written.append(time.perf_counter() - begun)
     batches.close()
     return {
         "networks": name,
         "state_mb": round(sum(leaf.nbytes for leaf in jax.tree.leaves(state)) / 1e6),
-        "stands_still_seconds": round(statistics.median(stands), 2),
+        "stands_still_seconds": round(statistics.median(blocked), 2),
         "written_after_seconds": round(statistics.median(written), 2),
     }
 
 
 def main() -> None:
-    """Measures."""
+    """Prints the lines."""
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     runtime.prepare()
     for name, config in (
         ("configs/openmoji.py", openmoji.get_config()),

@@ -1,4 +1,4 @@
-"""Kills a training run again and again, and holds its end against that of one left alone.
+"""Kills a training run again and again, and compares its end with an uninterrupted run.
 
 python -m experiments.interruptions.run --times 30
 """
@@ -12,10 +12,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from experiments import runs
 from tests.support.interruptions import MOMENTS, checksums, command, interrupt
 
-ROOT = Path(__file__).parents[2]
-# Of the demo's data, with networks so narrow that an epoch takes two seconds.
+# The demo with networks so narrow that an epoch takes two seconds.
 SETTINGS = (
     "--config.generator.channels=(16, 32, 32, 32)",
     "--config.discriminator.channels=(16, 32)",
@@ -24,8 +24,10 @@ SETTINGS = (
 
 
 def main() -> None:
-    """Kills, and compares."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Prints each death and the comparison; the exit status is 1 if the two runs differ."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--times", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -33,11 +35,13 @@ def main() -> None:
     moments = list(MOMENTS)
     with tempfile.TemporaryDirectory() as folder:
         alone, interrupted = Path(folder) / "alone", Path(folder) / "interrupted"
-        subprocess.run(command(alone, *settings), cwd=ROOT, check=True, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            command(alone, *settings), cwd=runs.ROOT, check=True, stderr=subprocess.DEVNULL
+        )
         train = command(interrupted, *settings)
         kills = ((moments[i % len(moments)], signal.SIGKILL) for i in range(options.times))
         deaths = interrupt(train, interrupted, kills, options.seed)
-        subprocess.run(train, cwd=ROOT, check=True, stderr=subprocess.DEVNULL)
+        subprocess.run(train, cwd=runs.ROOT, check=True, stderr=subprocess.DEVNULL)
         same = checksums(alone) == checksums(interrupted)
         damaged = (interrupted / "damaged").exists()
     for death in deaths:

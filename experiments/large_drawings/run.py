@@ -1,9 +1,9 @@
-"""Colours large held-out drawings with the demo's small network, as `colorize` does and without.
+"""Colours large held-out drawings with the demo's network, with and without compositing.
 
 python -m experiments.large_drawings.run --workdir runs/openmoji
 
-Writes sheet.webp, and prints how long each size takes and how far dark pixels are from the
-sketch's.
+Writes sheet.webp, and prints for each size the time of a drawing, and the largest difference of a
+dark pixel from the sketch.
 """
 
 import argparse
@@ -20,8 +20,13 @@ from s2c_jax.datasets.openmoji_sketch import openmoji_sketch
 from s2c_jax.drawing import preparation, sheets
 from s2c_jax.inference.colorizer import Colorizer
 
+# Sides of the timed drawings in pixels.
 SIZES = (256, 1000, 4000)
-SHOWN_SIZE, SHOWN_CELL, DRAWINGS = 1000, 200, 9
+# Side in pixels of the drawings on the sheet, and of their cells.
+SHOWN_SIZE = 1000
+SHOWN_CELL = 200
+DRAWINGS = 9
+# Level, in [0, 255], below which a pixel of the sketch is dark.
 DARK = 128
 
 
@@ -40,8 +45,10 @@ def sketches(size: int) -> list[Image.Image]:
     ]
 
 
-def stretched(colorizer: Colorizer, drawings: list[Image.Image]) -> list[Image.Image]:
-    """Enlarges the network's pictures, lines and all."""
+def enlarge_network_pictures(
+    colorizer: Colorizer, drawings: list[Image.Image]
+) -> list[Image.Image]:
+    """Colours drawings without compositing: enlarges the network's pictures with their lines."""
     squares = np.stack([preparation.downscale_sketch(d, colorizer.image_size) for d in drawings])
     return [
         Image.fromarray(colored).resize(drawing.size, Image.Resampling.LANCZOS)
@@ -49,15 +56,9 @@ def stretched(colorizer: Colorizer, drawings: list[Image.Image]) -> list[Image.I
     ]
 
 
-def main() -> None:
-    """Colours."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--workdir", type=Path, required=True)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent)
-    flags = parser.parse_args()
-    runtime.prepare()
-    colorizer = Colorizer(flags.workdir)
-    colorizer([Image.new("RGB", (8, 8), "white")])
+def print_table(colorizer: Colorizer) -> None:
+    """Prints the time and the difference of dark pixels for each size."""
+    colorizer([Image.new("RGB", (8, 8), "white")])  # Compiles.
     print("| size | seconds | largest difference of a dark pixel |\n| ---: | ---: | ---: |")
     for size in SIZES:
         seconds, difference = [], 0
@@ -69,20 +70,37 @@ def main() -> None:
             dark = levels.max(axis=-1) < DARK
             difference = max(difference, int(np.abs(np.asarray(colored) - levels)[dark].max()))
         print(f"| {size} | {statistics.median(seconds):.2f} | {difference} |", flush=True)
+
+
+def make_sheet(colorizer: Colorizer) -> Image.Image:
+    """Returns a sheet of sketches, coloured without and with compositing."""
     drawings = sketches(SHOWN_SIZE)
     columns = {
         f"sketch, {SHOWN_SIZE} px": drawings,
-        f"the network's {colorizer.image_size} px": stretched(colorizer, drawings),
+        f"the network's {colorizer.image_size} px": enlarge_network_pictures(colorizer, drawings),
         "colorize": colorizer(drawings),
     }
-    shown = (SHOWN_CELL, SHOWN_CELL)
+    cell = (SHOWN_CELL, SHOWN_CELL)
     pictures = [
-        np.stack([np.asarray(p.resize(shown, Image.Resampling.LANCZOS)) for p in column])
+        np.stack([np.asarray(p.resize(cell, Image.Resampling.LANCZOS)) for p in column])
         for column in columns.values()
     ]
-    sheet = sheets.sheet(pictures, list(columns), groups=3)
+    return sheets.sheet(pictures, list(columns), groups=3)
+
+
+def main() -> None:
+    """Prints the table, and writes the sheet."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--workdir", type=Path, required=True)
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent)
+    flags = parser.parse_args()
+    runtime.prepare()
+    colorizer = Colorizer(flags.workdir)
+    print_table(colorizer)
     flags.output.mkdir(parents=True, exist_ok=True)
-    sheet.save(flags.output / "sheet.webp", quality=85)
+    make_sheet(colorizer).save(flags.output / "sheet.webp", quality=85)
 
 
 if __name__ == "__main__":

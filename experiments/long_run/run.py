@@ -1,14 +1,13 @@
-"""Trains on the demo's data for an hour, and plots memory and step time on the way.
+"""Trains the demo for an hour, and plots its memory and the time of a step.
 
 python -m experiments.long_run.run --minutes 60
 
-Reads from Linux's /proc. Needs the extra `plots`.
+Reads Linux's /proc. Needs the extra `plots`.
 """
 
 import argparse
 import json
 import os
-import re
 import signal
 import statistics
 import subprocess
@@ -23,22 +22,22 @@ import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from configs import openmoji
+from experiments import runs
 
-ROOT = Path(__file__).parents[2]
-CONFIG = ROOT / "configs" / "openmoji.py"
-# Seconds between two looks at the memory.
+# Seconds between two samples.
 PERIOD = 10.0
-# Minutes until everything that a run ever makes has been made.
+# Minutes that the medians leave out: memory still grows while the run does everything for the first
+# time.
 WARM_UP = 5.0
 
 
 class Sample(NamedTuple):
-    """What a process takes at a moment.
+    """The resources that a process uses at a moment.
 
     Attributes:
-        minute: since it began.
-        memory_mb: resident.
-        cpu_seconds: of all processors, since it began.
+        minute: minutes since its start.
+        memory_mb: resident memory in MB.
+        cpu_seconds: processor time since its start, over all processors.
     """
 
     minute: float
@@ -47,26 +46,24 @@ class Sample(NamedTuple):
 
 
 def sample(pid: int, begun: float) -> Sample:
-    """Looks at a process that began at a time in seconds since 1970."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    (kilobytes,) = re.findall(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
-    # After the name in parentheses: user and system time are the twelfth and thirteenth field.
+    """Samples a process that began at a time in seconds since 1970."""
+    # After the name in parentheses, user and system time are the twelfth and thirteenth field.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     ticks = int(fields[11]) + int(fields[12])
     seconds = ticks / os.sysconf("SC_CLK_TCK")
-    return Sample((time.time() - begun) / 60, int(kilobytes) * 1024 / 1e6, seconds)
+    return Sample((time.time() - begun) / 60, runs.resident_kilobytes(pid) * 1024 / 1e6, seconds)
 
 
 def train(workdir: Path, minutes: float) -> tuple[float, list[Sample]]:
     """Trains for some minutes, then stops with SIGTERM.
 
     Returns:
-        the time at which it began, in seconds since 1970, and what was seen since then.
+        The start in seconds since 1970, and the samples.
     """
-    command = [sys.executable, "-m", "s2c_jax.main", "--config", str(CONFIG)]
+    command = [sys.executable, "-m", "s2c_jax.main", "--config", "configs/openmoji.py"]
     command += ["--workdir", str(workdir), "--config.num_epochs=1000000"]
     begun = time.time()
-    process = subprocess.Popen(command, cwd=ROOT)
+    process = subprocess.Popen(command, cwd=runs.ROOT)
     samples = []
     while time.time() < begun + 60 * minutes:
         time.sleep(PERIOD)
@@ -80,14 +77,14 @@ def train(workdir: Path, minutes: float) -> tuple[float, list[Sample]]:
 
 
 def curve(workdir: Path, name: str, begun: float) -> list[tuple[float, float]]:
-    """Reads a scalar from TensorBoard's events, by minutes since the start."""
+    """Reads a scalar from TensorBoard's events, as pairs of minutes since the start and values."""
     events = EventAccumulator(str(workdir / "tensorboard"), size_guidance={"scalars": 0})
     events.Reload()
     return [((e.wall_time - begun) / 60, e.value) for e in events.Scalars(name)]
 
 
 def quarters(points: list[tuple[float, float]]) -> list[float]:
-    """Returns the medians of four equal parts of what came after the warm-up."""
+    """Returns the medians of the four quarters after the warm-up."""
     values = [value for minute, value in points if minute > WARM_UP]
     return [round(statistics.median(part.tolist()), 1) for part in np.array_split(values, 4)]
 
@@ -117,8 +114,10 @@ def plot(results: dict[str, Any]) -> plt.Figure:
 
 
 def main() -> None:
-    """Trains, writes results.json and plot.png, and prints what the README says."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Trains, writes results.json and plot.png, and prints the README's numbers."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent)
     flags = parser.parse_args()

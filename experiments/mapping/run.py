@@ -1,8 +1,8 @@
-"""Holds the pmapped training step against the same step under jit of shard_map.
+"""Compares the training step mapped by `jax.pmap` with `jax.jit` of `jax.shard_map`.
 
 python -m experiments.mapping.run --devices 1 8
 
-prints a line of JSON for each number of devices (of the host's CPU) and network.
+prints one line of JSON for each number of CPU devices and each network.
 """
 
 import argparse
@@ -12,10 +12,11 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import jax
+import ml_collections
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
@@ -23,81 +24,111 @@ from configs import openmoji
 from s2c_jax import distributed, runtime
 from s2c_jax.training import build
 
-# Channels of generator and discriminator: so narrow that a step is dispatch alone, and the demo's.
+# Channels of generator and discriminator: so narrow that dispatch takes most of a step, or None for
+# the demo's.
 NETWORKS: dict[str, tuple[tuple[int, ...], tuple[int, ...]] | None] = {
     "narrow": ((2, 2), (2, 2)),
     "demo": None,
 }
 
 
-def measure(network: str, rounds: int) -> dict[str, Any]:
-    """Times both, in turn, on all devices."""
-    config = openmoji.get_config()
-    if channels := NETWORKS[network]:
-        config.generator.channels, config.discriminator.channels = channels
+class MappedStep(NamedTuple):
+    """A training step mapped over all devices.
+
+    Attributes:
+        call: a function of the state and a batch; Any, because jax.pmap and jax.jit have no common
+            type with `lower`.
+        batch: a batch, sharded over the devices.
+    """
+
+    call: Any
+    batch: Mapping[str, jax.Array]
+
+
+def map_steps(config: ml_collections.ConfigDict) -> dict[str, MappedStep]:
+    """Maps the same step in both ways."""
     step = build.build_step(config)
     mesh = Mesh(np.array(jax.devices()), ("batch",))
-    shares = PartitionSpec("batch")
-    sharded = jax.jit(
-        jax.shard_map(
-            step,
-            mesh=mesh,
-            in_specs=(PartitionSpec(), shares),
-            out_specs=PartitionSpec(),
-            check_vma=False,
-        ),
-        donate_argnums=0,
+    shards = PartitionSpec("batch")
+    shard_mapped = jax.shard_map(
+        step,
+        mesh=mesh,
+        in_specs=(PartitionSpec(), shards),
+        out_specs=PartitionSpec(),
+        check_vma=False,
     )
-    devices = jax.device_count()
     size, batch = config.image_size, config.batch_size
     pictures = np.random.default_rng(0).integers(0, 256, (2, batch, size, size, 3), np.uint8)
     flat = dict(zip(("sketch", "color"), pictures, strict=True))
-    stacked = {key: value.reshape(devices, -1, size, size, 3) for key, value in flat.items()}
-    ways: dict[str, tuple[Callable[..., Any], Any]] = {
-        "pmap": (
-            build.map_over_devices(step),
-            jax.device_put(stacked, distributed.batch_sharding()),
-        ),
-        "shard_map": (sharded, jax.device_put(flat, NamedSharding(mesh, shares))),
+    stacked = {
+        key: value.reshape(jax.device_count(), -1, size, size, 3) for key, value in flat.items()
     }
-    line: dict[str, Any] = {"network": network, "devices": devices, "batch": batch}
-    states, times = {}, {way: ([], []) for way in ways}  # type: ignore[var-annotated]
-    for way, (call, given) in ways.items():
-        states[way] = build.init_state(config)
-        program = call.lower(states[way], given).compile()  # type: ignore[attr-defined]
-        memory = program.memory_analysis()
-        line[f"{way}_temporary_mb"] = round(memory.temp_size_in_bytes / 1e6, 1)
-        line[f"{way}_donated_share"] = round(
+    return {
+        "pmap": MappedStep(
+            build.map_over_devices(step), jax.device_put(stacked, distributed.batch_sharding())
+        ),
+        "shard_map": MappedStep(
+            jax.jit(shard_mapped, donate_argnums=0),
+            jax.device_put(flat, NamedSharding(mesh, shards)),
+        ),
+    }
+
+
+def measure(network: str, rounds: int) -> dict[str, object]:
+    """Compares both mappings on all devices of this process."""
+    config = openmoji.get_config()
+    if channels := NETWORKS[network]:
+        config.generator.channels, config.discriminator.channels = channels
+    steps = map_steps(config)
+    line: dict[str, object] = {
+        "network": network,
+        "devices": jax.device_count(),
+        "batch": config.batch_size,
+    }
+    states = {}
+    for name, (call, batch) in steps.items():
+        state = build.init_state(config)
+        memory = call.lower(state, batch).compile().memory_analysis()
+        line[f"{name}_temporary_mb"] = round(memory.temp_size_in_bytes / 1e6, 1)
+        line[f"{name}_donated_share"] = round(
             memory.alias_size_in_bytes / memory.output_size_in_bytes, 3
         )
         for _ in range(3):
-            states[way], metrics = call(states[way], given)
-        jax.block_until_ready(metrics)
-    for _ in range(rounds):
-        for way, (call, given) in ways.items():
-            begun = time.perf_counter()
-            states[way], metrics = call(states[way], given)
-            dispatched = time.perf_counter()
-            jax.block_until_ready((states[way], metrics))
-            times[way][0].append(dispatched - begun)
-            times[way][1].append(time.perf_counter() - begun)
-    for way, (dispatch, whole) in times.items():
-        line[f"{way}_dispatch_ms"] = round(1e3 * statistics.median(dispatch), 2)
-        line[f"{way}_step_ms"] = round(1e3 * statistics.median(whole), 2)
-    line["same_parameters"] = all(
-        np.array_equal(left, right)
-        for left, right in zip(
-            *(jax.tree.leaves(states[way].generator) for way in ways), strict=True
-        )
-    )
+            state, metrics = call(state, batch)
+        states[name] = jax.block_until_ready((state, metrics))[0]
+    line |= time_in_turn(steps, states, rounds)
+    parameters = [jax.tree.leaves(state.generator) for state in states.values()]
+    line["same_parameters"] = all(map(np.array_equal, *parameters))
     return line
 
 
+def time_in_turn(
+    steps: Mapping[str, MappedStep], states: dict[str, Any], rounds: int
+) -> dict[str, float]:
+    """Returns the median milliseconds of dispatch and of a whole step; updates the states."""
+    dispatch: dict[str, list[float]] = {name: [] for name in steps}
+    whole: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(rounds):
+        for name, (call, batch) in steps.items():
+            begun = time.perf_counter()
+            states[name], metrics = call(states[name], batch)
+            dispatch[name].append(time.perf_counter() - begun)
+            jax.block_until_ready((states[name], metrics))
+            whole[name].append(time.perf_counter() - begun)
+    return {
+        f"{name}_{kind}_ms": round(1e3 * statistics.median(times[name]), 2)
+        for name in steps
+        for kind, times in (("dispatch", dispatch), ("step", whole))
+    }
+
+
 def main() -> None:
-    """Measures, in a process for each number of devices."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Prints the lines; each number of devices has its own process."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--devices", type=int, nargs="+", default=[])
-    parser.add_argument("--networks", nargs="+", default=list(NETWORKS))
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--rounds", type=int, default=50)
     options = parser.parse_args()
     for devices in options.devices:
@@ -107,7 +138,7 @@ def main() -> None:
         subprocess.run(command, env={**os.environ, "XLA_FLAGS": flags}, check=True)
     if not options.devices:
         runtime.prepare()
-        # Dispatch can be told from the step only where it does not wait for it.
+        # With synchronous dispatch, which `prepare` sets, a call returns after the whole step.
         jax.config.update("jax_cpu_enable_async_dispatch", True)
         for network in options.networks:
             print(json.dumps(measure(network, options.rounds)), flush=True)

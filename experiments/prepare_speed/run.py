@@ -1,4 +1,4 @@
-"""Times the preparation of made-up archives in Kaggle's layout, and measures its memory.
+"""Measures the time and memory of preparing synthetic archives in Kaggle's layout.
 
 python -m experiments.prepare_speed.run --pairs 1500 3000 6000 --size 256
 """
@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+# Different pictures in an archive, which repeats them.
 DIFFERENT = 16
 
 
-def made_up_file(rng: np.random.Generator) -> bytes:
-    """Returns a PNG that takes about as long as a real one: soft colours with grain, and lines."""
+def synthetic_file(rng: np.random.Generator) -> bytes:
+    """Returns a PNG that decodes about as slowly as a real one: soft colours, grain and lines."""
     rows, columns = np.mgrid[:512, :512] / 512
     waves = rng.uniform(1, 6, (3, 2))
     color = np.stack([np.sin(columns * a + rows * b) for a, b in waves], axis=-1) * 60 + 180
@@ -35,9 +36,9 @@ def made_up_file(rng: np.random.Generator) -> bytes:
 
 
 def write_archive(path: Path, pairs: int) -> float:
-    """Writes an archive of some different files, repeated; returns their mean size in kB."""
+    """Writes an archive, and returns the mean size of its pictures in kB."""
     rng = np.random.default_rng(0)
-    different = [made_up_file(rng) for _ in range(DIFFERENT)]
+    different = [synthetic_file(rng) for _ in range(DIFFERENT)]
     colors = {str(i + 1): [200, 100, 50] for i in range(4)}
     colorgram = json.dumps({str(band + 1): colors for band in range(4)})
     with zipfile.ZipFile(path, "w") as archive:
@@ -49,7 +50,7 @@ def write_archive(path: Path, pairs: int) -> float:
 
 
 def prepare(folder: str, size: int) -> tuple[float, float]:
-    """Prepares the archive in a process; returns its seconds and its peak memory in MB."""
+    """Prepares the archive by the command, and returns its seconds and its peak memory in MB."""
     command = [sys.executable, "-m", "s2c_jax.datasets", f"anime_sketch_colorization/{size}"]
     command += ["--manual_dir", folder, "--data_dir", f"{folder}/prepared"]
     started = time.perf_counter()
@@ -66,8 +67,10 @@ def prepare(folder: str, size: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Runs each number of pairs and prints a line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Prints one line for each number of pairs."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--pairs", type=int, nargs="+", default=[1500, 3000, 6000])
     parser.add_argument("--size", type=int, default=256)
     flags = parser.parse_args()

@@ -1,11 +1,12 @@
-"""Measures the runs of experiments.quality.run and shows them: a table, numbers and pictures.
+"""Measures the runs of experiments.quality.run, and writes a table, numbers and pictures.
 
 python -m experiments.quality.measure
 
-writes results.json, a sheet of held-out drawings for each row (rows/) and all rows beneath each
-other (rows.webp), beside the runs. Rows whose runs are not there are left out.
+writes results.json and rows.webp, the first held-out drawings as each row colours them, into
+runs/quality/. Rows without runs are left out.
 """
 
+import argparse
 import functools
 import json
 import statistics
@@ -14,30 +15,30 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
 from PIL import Image, ImageDraw
 
 from experiments.quality.run import WORKDIRS
 from s2c_jax import checkpoint
-from s2c_jax import config as config_lib
 from s2c_jax.datasets import input_pipeline
 from s2c_jax.distributed import replicated_sharding
-from s2c_jax.drawing import image_files, sheets
+from s2c_jax.drawing import image_files
 from s2c_jax.evaluation.scoring import Colorize, score
 from s2c_jax.inference.generate import UInt8Pictures, make_generate
-from s2c_jax.models.generator import Generator
+from s2c_jax.inference.load import load_generator
 
 NUM_PICTURES = 12
+# Width in pixels of a row's title.
+TITLE_WIDTH = 210
 METRICS = ("ciede2000", "ciede2000_hue", "colorfulness", "leakage", "line_loss", "checkerboard",
            "mae", "ssim")  # fmt: skip
 
 
 class Row(NamedTuple):
-    """A run, and how its generator colours.
+    """A row of the table.
 
     Attributes:
-        run: see `run.RUNS`.
-        averaged: by the moving average of the generator, or by the trained one itself.
+        run: a key of `run.RUNS`.
+        averaged: whether the moving average of the generator colours, or the trained generator.
     """
 
     run: str
@@ -59,31 +60,28 @@ ROWS = {
 }
 
 
-def colorize(row: Row, workdir: Path) -> Colorize:
-    """Returns the colouring of one of a row's runs."""
-    config = config_lib.load(workdir / "config.json")
-    with checkpoint.open_manager(workdir, config.checkpoint.keep) as manager:
-        state = manager.restore(
-            manager.latest_step(), args=ocp.args.Composite(state=ocp.args.StandardRestore())
-        ).state
-    variables = state["ema"] if row.averaged else state["generator"]
-    variables = {key: variables[key] for key in ("params", "batch_stats")}
-    generate = make_generate(Generator(**config.generator))
+def load_colorize(workdir: Path, *, averaged: bool) -> Colorize:
+    """Returns the colouring by a run's last checkpoint."""
+    trained = load_generator(workdir, "last")
+    variables = trained.variables
+    if not averaged:
+        _, variables = checkpoint.restore_generator(workdir, variables, "last", averaged=False)
+    generate = make_generate(trained.generator)
     return functools.partial(generate, jax.device_put(variables, replicated_sharding()))
 
 
 def strip(pictures: UInt8Pictures, title: str) -> Image.Image:
-    """Lays pictures out side by side, behind a title."""
-    width, side = 210, pictures.shape[1]
-    page = Image.new("RGB", (width + len(pictures) * (side + 2), side + 2), image_files.WHITE)
+    """Lays pictures out side by side, to the right of a title."""
+    side = pictures.shape[1]
+    page = Image.new("RGB", (TITLE_WIDTH + len(pictures) * (side + 2), side + 2), image_files.WHITE)
     ImageDraw.Draw(page).text((4, side / 2), title, fill=(32, 32, 32), anchor="lm")
     for i, picture in enumerate(pictures):
-        page.paste(Image.fromarray(picture), (width + i * (side + 2), 1))
+        page.paste(Image.fromarray(picture), (TITLE_WIDTH + i * (side + 2), 1))
     return page
 
 
 def table(results: dict[str, list[dict[str, float]]]) -> str:
-    """Returns a Markdown table of means over the seeds, and the deviation of the first metric."""
+    """Returns a Markdown table: means over the seeds, and the first metric's deviation."""
     lines = [
         f"| | seeds | {' | '.join(METRICS)} |",
         f"| --- | --- |{' ---: |' * len(METRICS)}",
@@ -98,27 +96,23 @@ def table(results: dict[str, list[dict[str, float]]]) -> str:
 
 
 def main() -> None:
-    """Measures what is there."""
+    """Measures the runs that exist."""
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     validation = input_pipeline.open_split("openmoji_sketch", 64, "validation")
-    pairs = input_pipeline.read_pairs(validation, range(24))
+    pairs = input_pipeline.read_pairs(validation, range(NUM_PICTURES))
     results: dict[str, list[dict[str, float]]] = {}
-    strips = [strip(pairs["sketch"][:NUM_PICTURES], "sketch")]
-    (WORKDIRS / "rows").mkdir(exist_ok=True)
+    strips = [strip(pairs["sketch"], "sketch")]
     for title, row in ROWS.items():
         workdirs = [path for path in (WORKDIRS / row.run).glob("*") if checkpoint.all_steps(path)]
         for workdir in sorted(workdirs, key=lambda path: int(path.name)):
-            color = colorize(row, workdir)
-            scores = score(color, validation, len(validation))
+            colorize = load_colorize(workdir, averaged=row.averaged)
+            scores = score(colorize, validation, len(validation))
             results.setdefault(title, []).append(scores.metrics)
             if len(results[title]) == 1:
-                colored = color(pairs["sketch"])
-                strips.append(strip(colored[:NUM_PICTURES], title))
-                sheet = sheets.sheet(
-                    [pairs["sketch"], colored, pairs["color"]], ["sketch", "coloured", "truth"]
-                )
-                name = f"{row.run}{'' if row.averaged else '_not_averaged'}"
-                sheet.save(WORKDIRS / "rows" / f"{name}.webp", quality=80)
-    strips.append(strip(pairs["color"][:NUM_PICTURES], "truth"))
+                strips.append(strip(colorize(pairs["sketch"]), title))
+    strips.append(strip(pairs["color"], "truth"))
     page = np.concatenate([np.asarray(one) for one in strips])
     Image.fromarray(page).save(WORKDIRS / "rows.webp", quality=85)
     (WORKDIRS / "results.json").write_text(json.dumps(results, indent=2) + "\n")

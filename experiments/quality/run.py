@@ -1,10 +1,10 @@
-"""Trains the article's recipe and ideas beyond it on OpenMoji, a run for each idea and seed.
+"""Trains the article's recipe and ideas beyond it on OpenMoji, one run for each idea and seed.
 
 python -m experiments.quality.run --seeds 0 1 2
 python -m experiments.quality.measure
 
-Runs that are finished are left as they are, so that several of these commands may share the work:
-with --runs and --seeds, each on cores of its own.
+A finished run in runs/quality/ is not trained again. Several of these commands can share the work,
+each with its own --runs or --seeds and its own cores.
 """
 
 import argparse
@@ -16,10 +16,10 @@ from experiments import runs
 WORKDIRS = Path("runs/quality")
 EPOCHS = 8
 
-# The moving average changes nothing in training: every run has one, and is measured with it or
-# without.
+# The moving average does not affect training: each run keeps one, and measure.py evaluates the
+# trained generator, its average, or both.
 ARTICLE = {**runs.ARTICLE, "optimizer.ema_decay": 0.995}
-# In so few steps the article's rate is far from done, which would hide everything else.
+# In 1,352 steps the article's learning rate is far from convergence, which hides other effects.
 FAST = {**ARTICLE, "optimizer.learning_rate": 0.001}
 TOGETHER = {
     **FAST,
@@ -43,8 +43,10 @@ RUNS: Mapping[str, Mapping[str, object]] = {
 
 
 def main() -> None:
-    """Trains."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Trains the runs, seed after seed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--runs", nargs="+", choices=RUNS, default=list(RUNS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=EPOCHS)

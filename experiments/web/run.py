@@ -1,9 +1,9 @@
-"""Does the page's server answer everybody, and does its memory come back?
+"""Measures whether the page's server answers all clients, and how its memory grows.
 
 python -m experiments.web.run --workdir runs/openmoji
 
-Eight clients ask for 25 pictures each, again and again: a tenth of the requests are no pictures, in
-another tenth the client goes before there is an answer.
+Eight clients request 25 pictures each, ten times over. In a tenth of the requests the file is no
+picture; in another tenth the client leaves before the answer.
 """
 
 import argparse
@@ -24,54 +24,57 @@ import httpx
 from gradio_client import handle_file
 from PIL import Image, ImageDraw
 
-CLIENTS, REQUESTS, ROUNDS = 8, 25, 10
+from experiments import runs
+
+CLIENTS = 8
+# Requests of a client in a round.
+REQUESTS = 25
+ROUNDS = 10
+PORT = 7879
 
 
 @contextlib.contextmanager
 def serving(workdir: Path, backend: str) -> Iterator[tuple[str, int]]:
-    """Yields a server's address and process."""
+    """Starts a server, and yields its address and process id."""
     command = [sys.executable, "-u", "-m", "s2c_jax.web", "--workdir", str(workdir)]
     with subprocess.Popen(
-        [*command, "--backend", backend, "--port", "7879"], text=True, stdout=subprocess.PIPE
+        [*command, "--backend", backend, "--port", str(PORT)], text=True, stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
-        found = re.match(r"(http://[\d.:]+)", process.stdout.readline())
-        assert found is not None
+        address = re.match(r"(http://[\d.:]+)", process.stdout.readline())
+        assert address is not None
         threading.Thread(target=process.stdout.read, daemon=True).start()
-        yield found[1], process.pid
+        yield address[1], process.pid
         process.terminate()
 
 
-def resident_megabytes(process: int) -> float:
-    """Returns what a process holds in memory."""
-    status = Path(f"/proc/{process}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+)", status)
-    assert found is not None
-    return int(found[1]) / 1024
+def resident_mebibytes(process_id: int) -> float:
+    """Returns the resident memory of a process."""
+    return runs.resident_kilobytes(process_id) / 1024
 
 
 def leave(url: str, sketch: Path) -> None:
-    """Asks for a picture and goes."""
+    """Requests a picture, and leaves before the answer."""
     with httpx.Client(base_url=url) as client:
         files = {"files": ("sketch.png", sketch.read_bytes())}
         (path,) = client.post("/gradio_api/upload", files=files).json()
-        given = {"path": path, "meta": {"_type": "gradio.FileData"}}
-        client.post("/gradio_api/call/color", json={"data": [given, None, "", None, "png"]})
+        upload = {"path": path, "meta": {"_type": "gradio.FileData"}}
+        client.post("/gradio_api/call/color", json={"data": [upload, None, "", None, "png"]})
 
 
-def work(url: str, folder: Path, number: int) -> collections.Counter[str]:
-    """Is one client."""
+def request_pictures(url: str, folder: Path, number: int) -> collections.Counter[str]:
+    """Runs a client's requests, and counts their outcomes."""
     sketch, bad = folder / f"{number}.png", folder / "bad.png"
     picture = Image.new("L", (300 + 20 * number, 400), 255)
     ImageDraw.Draw(picture).ellipse((50, 50, 250, 300), outline=0, width=10)
     picture.save(sketch)
     bad.write_text("no picture")
     client = gradio_client.Client(url, verbose=False, download_files=str(folder / f"got{number}"))
-    happened: collections.Counter[str] = collections.Counter()
+    outcomes: collections.Counter[str] = collections.Counter()
     for request in range(REQUESTS):
         if request % 10 == 7:
             leave(url, sketch)
-            happened["left"] += 1
+            outcomes["left"] += 1
             continue
         file = bad if request % 10 == 3 else sketch
         try:
@@ -79,33 +82,37 @@ def work(url: str, folder: Path, number: int) -> collections.Counter[str]:
                 handle_file(str(file)), None, "", request, "png", api_name="/color"
             )
         except gradio_client.exceptions.AppError as error:
-            happened["refused" if "not a PNG" in str(error) else str(error)] += 1
+            outcomes["refused" if "not a PNG" in str(error) else str(error)] += 1
         else:
-            happened["answered" if Image.open(answer).size == picture.size else "wrong"] += 1
-    return happened
+            outcomes["answered" if Image.open(answer).size == picture.size else "wrong"] += 1
+    return outcomes
 
 
 def main() -> None:
-    """Asks."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Prints the memory at the start, and the outcomes and memory of each round."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--workdir", type=Path, required=True)
     parser.add_argument("--backend", default="jax")
     flags = parser.parse_args()
     with (
-        serving(flags.workdir, flags.backend) as (url, process),
+        serving(flags.workdir, flags.backend) as (url, process_id),
         tempfile.TemporaryDirectory() as folder,
         ThreadPoolExecutor(CLIENTS) as pool,
     ):
-        print(f"before: {resident_megabytes(process):.0f} MB")
-        # All that a client asks for, once: programs are compiled, packages imported.
-        work(url, Path(folder), 0)
-        print(f"after one client: {resident_megabytes(process):.0f} MB")
+        print(f"before: {resident_mebibytes(process_id):.0f} MB")
+        # The first client makes the server compile programs and import packages.
+        request_pictures(url, Path(folder), 0)
+        print(f"after one client: {resident_mebibytes(process_id):.0f} MB")
         for _ in range(ROUNDS):
             begun = time.perf_counter()
-            counts = pool.map(lambda number: work(url, Path(folder), number), range(CLIENTS))
-            happened = sum(counts, collections.Counter[str]())
+            counts = pool.map(
+                lambda number: request_pictures(url, Path(folder), number), range(CLIENTS)
+            )
+            outcomes = sum(counts, collections.Counter[str]())
             seconds = time.perf_counter() - begun
-            print(f"{dict(happened)}, {seconds:.1f} s, {resident_megabytes(process):.0f} MB")
+            print(f"{dict(outcomes)}, {seconds:.1f} s, {resident_mebibytes(process_id):.0f} MB")
 
 
 if __name__ == "__main__":
