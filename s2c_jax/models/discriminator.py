@@ -1,4 +1,4 @@
-"""The discriminator: a PatchGAN that judges sketch and colour picture together."""
+"""The discriminator: a PatchGAN that judges a sketch and a colour picture together."""
 
 from collections.abc import Sequence
 
@@ -11,14 +11,15 @@ from s2c_jax.models.layers import BatchNorm, Conv
 
 
 class Discriminator(nn.Module):
-    """PatchGAN (Isola et al. 2017, section 3.2.2) on condition and colour picture together.
+    """PatchGAN (Isola et al. 2017, section 3.2.2) on a condition and a colour picture.
 
-    One 4x4 stride-2 convolution for each entry of `channels`, then a 2x2 convolution of the last
-    entry and a 2x2 convolution to one channel, both without padding: 30x30x1 at 512 px.
+    It has a 4x4 stride-2 convolution for each entry of `channels`, a 2x2 convolution to as many
+    channels as the last entry, and a 2x2 convolution to one channel. The 2x2 convolutions have no
+    padding, so the map is 30x30x1 at 512 px with four entries.
 
     Attributes:
         channels: output channels of the stride-2 convolutions.
-        dtype: what it computes in; parameters, statistics and logits are float32.
+        dtype: the dtype of the computation; parameters, statistics and logits are float32.
     """
 
     channels: Sequence[int]
@@ -35,28 +36,28 @@ class Discriminator(nn.Module):
         """Judges pairs.
 
         Args:
-            condition: sketches in [-1, 1], 3 channels, and their hints, 4 more, if the generator
-                takes any.
+            condition: sketches in [-1, 1], 3 channels, then 4 channels of hints if the generator
+                takes hints.
             color: true or generated colour pictures in [-1, 1].
-            train: as for the generator.
+            train: see `Generator.__call__`.
 
         Returns:
-            The map of logits: its sigmoid is each patch's probability of being real. How the map
-            becomes the pair's probability is the losses' concern (`losses.log_probabilities`).
+            The map of logits. The sigmoid of a logit is the probability that its patch is real.
+            `losses.log_probabilities` pools the map to the probability of the pair.
         """
         x = jnp.concatenate([condition, color], axis=-1)
         for i, features in enumerate(self.channels):
             normalized = i > 0
             x = Conv(
                 features, size=4, stride=2, padding=1,
-                dtype=self.dtype, normalized=normalized, name=f"conv_{i}",
+                dtype=self.dtype, train_bias=not normalized, name=f"conv_{i}",
             )(x)  # fmt: skip
             if normalized:
                 x = BatchNorm(train, name=f"norm_{i}")(x)
             x = nn.leaky_relu(x, 0.2)
         x = Conv(
             self.channels[-1], size=2, stride=1, padding=0,
-            dtype=self.dtype, normalized=True, name="patch",
+            dtype=self.dtype, train_bias=False, name="patch",
         )(x)  # fmt: skip
         x = nn.leaky_relu(BatchNorm(train, name="patch_norm")(x), 0.2)
         x = Conv(1, size=2, stride=1, padding=0, dtype=self.dtype, name="output")(x)

@@ -1,4 +1,4 @@
-"""The generator: a U-Net from a sketch to its colour picture."""
+"""The generator: a U-Net from a sketch to a colour picture."""
 
 from collections.abc import Sequence
 
@@ -10,27 +10,28 @@ from jaxtyping import Array, Float, Key
 
 from s2c_jax.models.layers import BatchNorm, Conv, Upsample, Upsampling, dropout
 
+_Activations = Float[Array, "batch _ _ _"]
+
 
 class Generator(nn.Module):
     """U-Net (Ronneberger et al. 2015) in the form of pix2pix (Isola et al. 2017, section 6.1.1).
 
-    The encoder is one 4x4 stride-2 convolution for each entry of `channels`, the last of which is
-    the bottleneck; the decoder mirrors it with convolutions that double the side, and each of its
-    layers is joined by the encoder's activations of the same size. Dropout in the first decoder
-    layers is the noise z of G(x, z).
+    The encoder has a 4x4 stride-2 convolution for each entry of `channels`; the last one gives the
+    bottleneck. The decoder mirrors the encoder with convolutions that double height and width. A
+    skip connection joins each decoder layer with the encoder's activations of the same size.
+    Dropout in the first decoder layers is the noise z of G(x, z).
 
-    A palette joins at the bottleneck: its encoding, the same everywhere, beside the encoder's
-    activations.
+    The encoding of a palette is joined with the activations at the bottleneck, the same at every
+    place.
 
     Attributes:
-        channels: the encoder's output channels; its length is the number of times the side is
-            halved.
+        channels: the encoder's output channels; there are as many halvings of height and width.
         dropout_rate: the share of activations that dropout zeroes.
         dropout_layers: how many decoder layers, from the bottleneck on, have dropout.
         upsampling: see `layers.Upsample`.
-        hints: whether it takes hints.
-        palette: whether it takes palettes.
-        dtype: what it computes in; parameters, statistics and the picture are float32.
+        hints: whether the generator takes hints.
+        palette: whether the generator takes palettes.
+        dtype: the dtype of the computation; parameters, statistics and the picture are float32.
     """
 
     channels: Sequence[int]
@@ -55,64 +56,88 @@ class Generator(nn.Module):
 
         Args:
             sketch: pictures in [-1, 1]; height and width are multiples of 2 ** len(channels).
-            hints: which colour goes where, see `guidance.normalize_rgba`; None says nothing.
-            palette: for each of four horizontal bands up to four colours that occur there, in the
-                same form; None says nothing.
-            noise: where each picture's own dropout comes from when not training: each key gives
-                another colouring. None is none.
-            train: True uses the batch's statistics (and updates the collection "batch_stats",
-                inside a mapped axis "batch") and dropout (from the rng "dropout"); False uses the
-                running averages and no dropout.
+            hints: the colour that each pixel should get, in the form of `ranges.normalize_rgba`:
+                colour in [-1, 1] times alpha, and alpha in [0, 1]. None gives no hint.
+            palette: up to four colours for each of four horizontal bands, in the same form. None
+                gives no palette.
+            noise: a key for the dropout of each picture, for inference: each key gives another
+                colouring. None is no dropout.
+            train: True uses the batch's statistics, updates the collection "batch_stats" (inside a
+                mapped axis `BATCH_AXIS`) and drops out by the rng "dropout". False uses the running
+                averages.
 
         Returns:
             Colour pictures in [-1, 1].
 
         Raises:
-            ValueError: it was not made to take hints or a palette, and is given some.
+            ValueError: the generator takes no hints or no palette, but is given some.
         """
-        for name, given, taken in (
-            ("hints", hints, self.hints),
-            ("palette", palette, self.palette),
-        ):
-            if given is not None and not taken:
-                raise ValueError(f"this generator takes no {name}")
-        x, skips = sketch, []
+        if hints is not None and not self.hints:
+            raise ValueError("this generator takes no hints")
+        if palette is not None and not self.palette:
+            raise ValueError("this generator takes no palette")
+        x = sketch
         if self.hints:
-            unsaid = jnp.zeros((*sketch.shape[:-1], 4))
-            x = jnp.concatenate([sketch, unsaid if hints is None else hints], axis=-1)
+            hints = jnp.zeros((*sketch.shape[:-1], 4)) if hints is None else hints
+            x = jnp.concatenate([sketch, hints], axis=-1)
+        x, skips = self._encode(x, train)
+        if self.palette:
+            palette = jnp.zeros((sketch.shape[0], 4, 4, 4)) if palette is None else palette
+            x = self._join_palette(x, palette)
+        x = self._decode(x, skips, noise, train)
+        x = Upsample(3, self.upsampling, self.dtype, name="output")(x)
+        return jnp.tanh(x.astype(jnp.float32))
+
+    def _encode(
+        self, x: Float[Array, "batch height width in"], train: bool
+    ) -> tuple[_Activations, list[_Activations]]:
+        """Returns the bottleneck, and the activations of the layers before it."""
+        outputs = []
         last = len(self.channels) - 1
         for i, features in enumerate(self.channels):
             normalized = 0 < i < last
             x = Conv(
                 features, size=4, stride=2, padding=1,
-                dtype=self.dtype, normalized=normalized, name=f"encoder_{i}",
+                dtype=self.dtype, train_bias=not normalized, name=f"encoder_{i}",
             )(x)  # fmt: skip
             if normalized:
                 x = BatchNorm(train, name=f"encoder_norm_{i}")(x)
             x = nn.relu(x) if i == last else nn.leaky_relu(x, negative_slope=0.2)
-            skips.append(x)
-        if self.palette:
-            if palette is None:
-                palette = jnp.zeros((sketch.shape[0], 4, 4, 4))
-            colors = nn.Dense(self.channels[-1], dtype=self.dtype, name="palette_0")(
-                palette.reshape(-1, 64)
-            )
-            colors = nn.Dense(self.channels[-1], dtype=self.dtype, name="palette_1")(
-                nn.leaky_relu(colors, negative_slope=0.2)
-            )
-            x = jnp.concatenate([x, jnp.broadcast_to(colors[:, None, None], x.shape)], axis=-1)
-        for i, skip in enumerate(reversed(skips[:-1])):
+            outputs.append(x)
+        return x, outputs[:-1]
+
+    def _join_palette(
+        self, x: Float[Array, "batch rows columns in"], palette: Float[Array, "batch 4 4 4"]
+    ) -> Float[Array, "batch rows columns 2*in"]:
+        """Returns the bottleneck, concatenated with the encoding of the palette at every place."""
+        features = self.channels[-1]
+        encoding = nn.Dense(features, dtype=self.dtype, name="palette_0")(palette.reshape(-1, 64))
+        encoding = nn.leaky_relu(encoding, negative_slope=0.2)
+        encoding = nn.Dense(features, dtype=self.dtype, name="palette_1")(encoding)
+        return jnp.concatenate([x, jnp.broadcast_to(encoding[:, None, None], x.shape)], axis=-1)
+
+    def _decode(
+        self,
+        x: _Activations,
+        skips: Sequence[_Activations],
+        noise: Key[Array, " batch"] | None,
+        train: bool,
+    ) -> _Activations:
+        """Returns the decoder's last activations, concatenated with the first skip."""
+        for i, skip in enumerate(reversed(skips)):
             x = Upsample(
-                skip.shape[-1], self.upsampling, self.dtype, normalized=True, name=f"decoder_{i}"
+                skip.shape[-1], self.upsampling, self.dtype, train_bias=False, name=f"decoder_{i}"
             )(x)
             x = BatchNorm(train, name=f"decoder_norm_{i}")(x)
             if i < self.dropout_layers:
-                if noise is None:
-                    x = nn.Dropout(self.dropout_rate, deterministic=not train)(x)
-                else:
-                    keys = jax.vmap(jax.random.fold_in, (0, None))(noise, i)
-                    x = dropout(x, self.dropout_rate, keys)
-            # In this order what is kept for the gradients is one array, not two.
+                x = self._drop_out(x, i, noise, train)
+            # With the ReLUs before the concatenation, the residual is one array instead of two.
             x = jnp.concatenate([nn.relu(x), nn.relu(skip)], axis=-1)
-        x = Upsample(3, self.upsampling, self.dtype, name="output")(x)
-        return jnp.tanh(x.astype(jnp.float32))
+        return x
+
+    def _drop_out(
+        self, x: _Activations, layer: int, noise: Key[Array, " batch"] | None, train: bool
+    ) -> _Activations:
+        if noise is None:
+            return nn.Dropout(self.dropout_rate, deterministic=not train)(x)
+        return dropout(x, self.dropout_rate, jax.vmap(jax.random.fold_in, (0, None))(noise, layer))

@@ -1,12 +1,7 @@
-"""Convolutions with two lowerings, and the normalisation that the networks share.
-
-GPUs and TPUs run XLA's own convolution (`native_conv`). On CPUs its gradients are slow, so there
-convolutions are matrix products (`matmul_conv`). `jax.lax.platform_dependent` chooses when the
-program is lowered; callers cannot tell which one ran.
-"""
+"""The layers that both networks are made of: convolutions, batch normalisation and dropout."""
 
 import itertools
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -20,12 +15,13 @@ from s2c_jax.models.convolution import add_bias, conv, conv_transpose
 
 Upsampling = Literal["transposed", "resize"]
 
+# The standard deviation of initial kernels (Isola et al. 2017, section 6.2).
+_KERNEL_INIT = nn.initializers.normal(stddev=0.02)
 
-kernel_init = nn.initializers.normal(stddev=0.02)
-
-
-# What batch norm adds to a variance before it takes the root.
-EPSILON = 1e-5
+# Added to a variance before batch normalisation divides by its root.
+BATCH_NORM_EPSILON = 1e-5
+# The share of its old value that a running average keeps in one step.
+BATCH_NORM_MOMENTUM = 0.99
 
 
 class Conv(nn.Module):
@@ -34,11 +30,11 @@ class Conv(nn.Module):
     Attributes:
         features: output channels.
         size: the kernel's side.
-        stride: see `conv`.
-        padding: see `conv`.
-        dtype: what it computes in; the parameters are float32.
-        normalized: a batch norm follows, which takes the bias out again. Its gradient, which is
-            zero, is not summed, and rounding errors do not become Adam's steps.
+        stride: see `convolution.conv`.
+        padding: see `convolution.conv`.
+        dtype: the dtype of the computation; parameters are float32.
+        train_bias: False stops the bias's gradient. BatchNorm cancels the bias of a convolution
+            before it, so that gradient is zero up to rounding errors, which Adam would amplify.
     """
 
     features: int
@@ -46,7 +42,7 @@ class Conv(nn.Module):
     stride: int
     padding: int
     dtype: DTypeLike = jnp.float32
-    normalized: bool = False
+    train_bias: bool = True
 
     @nn.compact
     def __call__(
@@ -54,30 +50,30 @@ class Conv(nn.Module):
     ) -> Float[Array, "batch new_height new_width out"]:
         """Applies the convolution."""
         shape = (self.size, self.size, x.shape[-1], self.features)
-        kernel = self.param("kernel", kernel_init, shape)
+        kernel = self.param("kernel", _KERNEL_INIT, shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        bias = lax.stop_gradient(bias) if self.normalized else bias
+        bias = bias if self.train_bias else lax.stop_gradient(bias)
         x, kernel, bias = (each.astype(self.dtype) for each in (x, kernel, bias))
         return add_bias(conv(x, kernel, stride=self.stride, padding=self.padding), bias)
 
 
 class Upsample(nn.Module):
-    """A convolution with bias that doubles the side.
+    """A convolution with bias that doubles height and width.
 
     Attributes:
         features: output channels.
         kind: "transposed" is the 4x4 stride-2 transposed convolution. "resize" repeats every pixel
             twice in both directions and convolves with a 3x3 kernel, which leaves no checkerboard
-            (Odena et al. 2016). The two together are a transposed convolution too, whose 4x4 kernel
-            is the 3x3 one smeared over 2x2 pixels, and are computed as that, at its cost.
+            (Odena et al. 2016). It is computed as the transposed convolution whose 4x4 kernel is
+            the 3x3 kernel smeared over 2x2 pixels, at the cost of "transposed".
         dtype: see `Conv`.
-        normalized: see `Conv`.
+        train_bias: see `Conv`.
     """
 
     features: int
     kind: Upsampling
     dtype: DTypeLike = jnp.float32
-    normalized: bool = False
+    train_bias: bool = True
 
     @nn.compact
     def __call__(
@@ -85,17 +81,38 @@ class Upsample(nn.Module):
     ) -> Float[Array, "batch 2*height 2*width out"]:
         """Applies the convolution."""
         size = 3 if self.kind == "resize" else 4
-        kernel = self.param("kernel", kernel_init, (size, size, x.shape[-1], self.features))
+        kernel = self.param("kernel", _KERNEL_INIT, (size, size, x.shape[-1], self.features))
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
         if self.kind == "resize":
-            shifts = itertools.product(range(2), repeat=2)
-            smeared = sum(
-                jnp.pad(kernel, ((a, 1 - a), (b, 1 - b), (0, 0), (0, 0))) for a, b in shifts
-            )
-            kernel = jnp.asarray(smeared)
-        bias = lax.stop_gradient(bias) if self.normalized else bias
+            kernel = _smear(kernel)
+        bias = bias if self.train_bias else lax.stop_gradient(bias)
         x, kernel, bias = (each.astype(self.dtype) for each in (x, kernel, bias))
         return add_bias(conv_transpose(x, kernel, stride=2, padding=1), bias)
+
+
+def _smear(kernel: Float[Array, "3 3 in out"]) -> Float[Array, "4 4 in out"]:
+    """Returns the sum of the kernel's four shifts by 0 or 1 pixel in both directions."""
+    shifts = itertools.product(range(2), repeat=2)
+    return jnp.asarray(
+        sum(jnp.pad(kernel, ((a, 1 - a), (b, 1 - b), (0, 0), (0, 0))) for a, b in shifts)
+    )
+
+
+class _Residuals(NamedTuple):
+    """The residuals of `normalize_batch`; `inverse` is 1 over the root of the variance."""
+
+    x: Float[Array, "batch height width features"]
+    scale: Float[Array, " features"]
+    mean: Float[Array, " features"]
+    inverse: Float[Array, " features"]
+
+
+# The output, the mean and the variance of `normalize_batch`.
+_Normalized = tuple[
+    Float[Array, "batch height width features"],
+    Float[Array, " features"],
+    Float[Array, " features"],
+]
 
 
 @jax.custom_vjp
@@ -103,58 +120,58 @@ def normalize_batch(
     x: Float[Array, "batch height width features"],
     scale: Float[Array, " features"],
     bias: Float[Array, " features"],
-) -> tuple[
-    Float[Array, "batch height width features"],
-    Float[Array, " features"],
-    Float[Array, " features"],
-]:
-    """Batch normalisation (Ioffe & Szegedy 2015, algorithm 1), over `BATCH_AXIS` too.
+) -> _Normalized:
+    """Batch normalisation (Ioffe & Szegedy 2015, algorithm 1) over the batches of all devices.
+
+    Call it inside a mapped axis `BATCH_AXIS`.
 
     Args:
         x: activations.
-        scale: their new standard deviation.
-        bias: their new mean.
+        scale: the standard deviation of the output.
+        bias: the mean of the output.
 
     Returns:
-        Normalised activations in the dtype of x, and the mean and the biased variance that were
-        taken out, in float32, through which there is no gradient.
+        The normalised activations in the dtype of x, and the mean and the biased variance of x,
+        float32. Mean and variance have no gradient.
     """
     return _normalize(x, scale, bias)[0]
 
 
-def _normalize(x: Array, scale: Array, bias: Array) -> tuple[Any, Any]:
+def _normalize(x: Array, scale: Array, bias: Array) -> tuple[_Normalized, _Residuals]:
     wide = x.astype(jnp.float32)
     moments = jnp.stack([wide.mean((0, 1, 2)), jnp.square(wide).mean((0, 1, 2))])
     mean, square = lax.pmean(moments, BATCH_AXIS)
-    # Of a constant the difference may be rounded below zero.
+    # Rounding can make the variance of constant activations negative.
     variance = jnp.maximum(0.0, square - jnp.square(mean))
-    inverse = lax.rsqrt(variance + EPSILON)
+    inverse = lax.rsqrt(variance + BATCH_NORM_EPSILON)
     y = (wide - mean) * inverse * scale + bias
-    return (y.astype(x.dtype), mean, variance), (x, scale, mean, inverse)
+    return (y.astype(x.dtype), mean, variance), _Residuals(x, scale, mean, inverse)
 
 
-def _normalize_backward(kept: Any, gradients: Any) -> tuple[Array, Array, Array]:
-    x, scale, mean, inverse = kept
+def _normalize_backward(
+    residuals: _Residuals, gradients: _Normalized
+) -> tuple[Array, Array, Array]:
+    x, scale, mean, inverse = residuals
     dy = gradients[0].astype(jnp.float32)
     normal = (x.astype(jnp.float32) - mean) * inverse
     sums = jnp.stack([dy.sum((0, 1, 2)), (dy * normal).sum((0, 1, 2))])
     count = x.size // x.shape[-1] * lax.axis_size(BATCH_AXIS)
-    of_dy, of_product = lax.psum(sums, BATCH_AXIS) / count
-    dx = (dy - of_dy - normal * of_product) * (inverse * scale)
+    mean_dy, mean_product = lax.psum(sums, BATCH_AXIS) / count
+    dx = (dy - mean_dy - normal * mean_product) * (inverse * scale)
     return dx.astype(x.dtype), sums[1], sums[0]
 
 
-# The sums that the gradients of scale and bias are (the paper's section 3) give that of x as well.
-# Left to itself JAX takes a third, of the same values times a constant, over all activations.
+# The two sums that are the gradients of scale and bias (the paper's section 3) give the gradient of
+# x, too. JAX's own derivative would take a third sum over all activations.
 normalize_batch.defvjp(_normalize, _normalize_backward)
 
 
 class BatchNorm(nn.Module):
-    """Batch normalisation over the whole batch, on however many devices it lies.
+    """Batch normalisation over the batches of all devices.
 
     Attributes:
-        train: True normalises by the statistics of the batch, in a mapped axis `BATCH_AXIS`, and updates
-            the running averages, over about the last hundred batches; False by these.
+        train: True normalises by the batch's statistics, inside a mapped axis `BATCH_AXIS`, and
+            updates the running averages; False normalises by the running averages.
     """
 
     train: bool
@@ -163,30 +180,30 @@ class BatchNorm(nn.Module):
     def __call__(
         self, x: Float[Array, "batch height width features"]
     ) -> Float[Array, "batch height width features"]:
-        """Normalises, in float32; the result has the dtype of x."""
+        """Normalises in float32; the result has the dtype of x."""
         shape = x.shape[-1:]
         scale = self.param("scale", nn.initializers.ones, shape)
         bias = self.param("bias", nn.initializers.zeros, shape)
         mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
         variance = self.variable("batch_stats", "var", jnp.ones, shape)
         if not self.train:
-            y = (x - mean.value) * (lax.rsqrt(variance.value + EPSILON) * scale) + bias
-            return y.astype(x.dtype)
+            inverse = lax.rsqrt(variance.value + BATCH_NORM_EPSILON)
+            return ((x - mean.value) * (inverse * scale) + bias).astype(x.dtype)
         y, *statistics = normalize_batch(x, scale, bias)
         for running, new in zip((mean, variance), statistics, strict=True):
-            running.value = 0.99 * running.value + 0.01 * new
+            running.value = BATCH_NORM_MOMENTUM * running.value + (1 - BATCH_NORM_MOMENTUM) * new
         return y
 
 
 def dropout(
     x: Float[Array, "batch height width features"], rate: float, keys: Key[Array, " batch"]
 ) -> Float[Array, "batch height width features"]:
-    """Drops out of each picture what its own key says, whatever else is in the batch.
+    """Drops activations of each picture by the picture's own key, whatever else is in the batch.
 
     Args:
         x: activations.
-        rate: the share of them that becomes zero; the rest is scaled up for it.
-        keys: one a picture.
+        rate: the share of activations that becomes zero; the rest is divided by 1 - rate.
+        keys: a key for each picture.
     """
     kept = jax.vmap(lambda key: jax.random.bernoulli(key, 1 - rate, x.shape[1:]))(keys)
     return jnp.where(kept, x / (1 - rate), 0.0)

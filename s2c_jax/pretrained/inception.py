@@ -1,9 +1,9 @@
 """InceptionV3 as the Fréchet Inception distance uses it: TensorFlow's network of 2015.
 
-Szegedy et al. 2016, Rethinking the Inception Architecture for Computer Vision, under the names of
-the package pytorch-fid, which published these weights for PyTorch. They are not torchvision's, and
-three things differ from torchvision's network: averages leave the padding out, the last block takes
-a maximum where the others average, and there are 1008 classes.
+Szegedy et al. 2016, Rethinking the Inception Architecture for Computer Vision. The layers have the
+names of the package pytorch-fid, which published these weights for PyTorch. The network differs
+from torchvision's in its weights and in three things: average pooling leaves the padding out, the
+last block has a max pooling where the others have an average pooling, and there are 1008 classes.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,20 +19,17 @@ from jaxtyping import Array, Float
 from s2c_jax.pretrained import weight_files
 from s2c_jax.pretrained.weight_files import ConvWeights
 
-# How many features there are.
+# The length of a picture's feature vector.
 FEATURES = 2048
 
-
-# The side of the pictures that the network was trained on.
+# The side in pixels of the pictures that the network was trained on.
 _SIDE = 299
-
-
-# What its batch norms add to a variance before they take the root.
-_EPSILON = 0.001
+# Added to a variance before batch normalisation divides by its root, as in TensorFlow's network.
+_BATCH_NORM_EPSILON = 0.001
 
 
 class _Layer(NamedTuple):
-    """A convolution without bias, batch norm and ReLU. SAME padding is zeros, VALID none."""
+    """A convolution without bias, batch normalisation and ReLU; "SAME" pads with zeros."""
 
     name: str
     outputs: int
@@ -41,41 +38,38 @@ class _Layer(NamedTuple):
     padding: str = "SAME"
 
 
-def _average(x: Array) -> Array:
+def _average_pool(x: Array) -> Array:
     return nn.avg_pool(x, (3, 3), padding="SAME", count_include_pad=False)
 
 
-def _maximum(x: Array) -> Array:
+def _max_pool(x: Array) -> Array:
     return nn.max_pool(x, (3, 3), padding="SAME")
 
 
-def _halve(x: Array) -> Array:
+def _downsample(x: Array) -> Array:
     return nn.max_pool(x, (3, 3), (2, 2))
 
 
-# What a branch does in turn. A block's branches take the same input, and their outputs are
-# concatenated. A layer that stands in two branches is one layer, and compiled once.
+# The layers and poolings of a branch, in order. All branches of a block take the block's input, and
+# their outputs are concatenated. A layer that stands in two branches is compiled once.
 _Branch = tuple[_Layer | Callable[[Array], Array], ...]
-
-
 _Block = tuple[_Branch, ...]
-
 
 _STEM: _Block = (
     (
         _Layer("Conv2d_1a_3x3", 32, (3, 3), 2, "VALID"),
         _Layer("Conv2d_2a_3x3", 32, (3, 3), 1, "VALID"),
         _Layer("Conv2d_2b_3x3", 64, (3, 3)),
-        _halve,
+        _downsample,
         _Layer("Conv2d_3b_1x1", 80),
         _Layer("Conv2d_4a_3x3", 192, (3, 3), 1, "VALID"),
-        _halve,
+        _downsample,
     ),
 )
 
 
 def _block_35(pooled: int) -> _Block:
-    """At 35x35 pixels, after figure 5."""
+    """Returns a block at 35x35 pixels, after figure 5; `pooled` is the pool branch's channels."""
     return (
         (_Layer("branch1x1", 64),),
         (_Layer("branch5x5_1", 48), _Layer("branch5x5_2", 64, (5, 5))),
@@ -84,7 +78,7 @@ def _block_35(pooled: int) -> _Block:
             _Layer("branch3x3dbl_2", 96, (3, 3)),
             _Layer("branch3x3dbl_3", 96, (3, 3)),
         ),
-        (_average, _Layer("branch_pool", pooled)),
+        (_average_pool, _Layer("branch_pool", pooled)),
     )
 
 
@@ -95,12 +89,12 @@ _BLOCK_35_TO_17: _Block = (
         _Layer("branch3x3dbl_2", 96, (3, 3)),
         _Layer("branch3x3dbl_3", 96, (3, 3), 2, "VALID"),
     ),
-    (_halve,),
+    (_downsample,),
 )
 
 
 def _block_17(inner: int) -> _Block:
-    """At 17x17 pixels, figure 6."""
+    """Returns a block at 17x17 pixels (figure 6); `inner` is the channels within its branches."""
     return (
         (_Layer("branch1x1", 192),),
         (
@@ -115,7 +109,7 @@ def _block_17(inner: int) -> _Block:
             _Layer("branch7x7dbl_4", inner, (7, 1)),
             _Layer("branch7x7dbl_5", 192, (1, 7)),
         ),
-        (_average, _Layer("branch_pool", 192)),
+        (_average_pool, _Layer("branch_pool", 192)),
     )
 
 
@@ -127,12 +121,12 @@ _BLOCK_17_TO_8: _Block = (
         _Layer("branch7x7x3_3", 192, (7, 1)),
         _Layer("branch7x7x3_4", 192, (3, 3), 2, "VALID"),
     ),
-    (_halve,),
+    (_downsample,),
 )
 
 
 def _block_8(pool: Callable[[Array], Array]) -> _Block:
-    """At 8x8 pixels, figure 7."""
+    """Returns a block at 8x8 pixels (figure 7)."""
     narrow = _Layer("branch3x3_1", 384)
     wide = _Layer("branch3x3dbl_1", 448), _Layer("branch3x3dbl_2", 384, (3, 3))
     return (
@@ -145,7 +139,7 @@ def _block_8(pool: Callable[[Array], Array]) -> _Block:
     )
 
 
-# What a block's layers' names begin with, and the block.
+# Each block, and the prefix of its layers' names.
 _NETWORK: tuple[tuple[str, _Block], ...] = (
     ("", _STEM),
     ("Mixed_5b.", _block_35(32)),
@@ -157,23 +151,22 @@ _NETWORK: tuple[tuple[str, _Block], ...] = (
     ("Mixed_6d.", _block_17(160)),
     ("Mixed_6e.", _block_17(192)),
     ("Mixed_7a.", _BLOCK_17_TO_8),
-    ("Mixed_7b.", _block_8(_average)),
-    ("Mixed_7c.", _block_8(_maximum)),
+    ("Mixed_7b.", _block_8(_average_pool)),
+    ("Mixed_7c.", _block_8(_max_pool)),
 )
 
 
 def load(file: str) -> dict[str, ConvWeights]:
-    """Returns the network: each layer by name, its batch norm folded into its convolution.
+    """Returns the network: each layer by name, its batch normalisation folded into its convolution.
 
     Args:
         file: pytorch-fid's pt_inception-2015-12-05-6726825d.pth as safetensors.
 
     Raises:
-        UserError: the file is not there, is of another kind, is damaged, lacks a layer or holds
-            other shapes, or a package is missing.
+        UserError: see `weight_files.read_safetensors`.
     """
-    kernels = {name: _kernel_shape(layer, inputs) for name, layer, inputs in _layers()}
-    # The last layer is not used, but its classes tell this network from torchvision's.
+    kernels = {name: _torch_kernel_shape(layer, inputs) for name, layer, inputs in _layers()}
+    # The last layer is unused, but its number of classes tells this network from torchvision's.
     shapes: dict[str, tuple[int, ...]] = {"fc.bias": (1008,)}
     for name, shape in kernels.items():
         shapes[f"{name}.conv.weight"] = shape
@@ -182,12 +175,12 @@ def load(file: str) -> dict[str, ConvWeights]:
     tensors = weight_files.read_safetensors(file, "FID's InceptionV3", shapes)
     network = {}
     for name in kernels:
-        kernel = weight_files.torch_kernel(tensors[f"{name}.conv.weight"])
+        kernel = weight_files.convert_torch_kernel(tensors[f"{name}.conv.weight"])
         scale, bias, mean, var = (
             tensors[f"{name}.bn.{part}"].astype(np.float64)
             for part in ("weight", "bias", "running_mean", "running_var")
         )
-        scale /= np.sqrt(var + _EPSILON)
+        scale /= np.sqrt(var + _BATCH_NORM_EPSILON)
         network[name] = ConvWeights(
             (kernel * scale).astype(np.float32), (bias - mean * scale).astype(np.float32)
         )
@@ -197,10 +190,10 @@ def load(file: str) -> dict[str, ConvWeights]:
 def features(
     network: dict[str, ConvWeights], pictures: Float[Array, "batch height width 3"]
 ) -> Float[Array, "batch 2048"]:
-    """Returns the averages over the last block's activations, named pool3 in TensorFlow.
+    """Returns the average of the last block's activations over all pixels (TensorFlow's pool3).
 
-    Pictures of another size are interpolated to 299x299 first: bilinearly, between centres of
-    pixels, without smoothing when they shrink.
+    Pictures of another size are first interpolated to 299x299: bilinearly between the centres of
+    pixels, without antialiasing when they shrink.
 
     Args:
         network: from `load`.
@@ -208,22 +201,25 @@ def features(
     """
     shape = (len(pictures), _SIDE, _SIDE, 3)
     x = jax.image.resize(pictures, shape, "bilinear", antialias=False)
-    # Accelerators round the factors of products unless asked: a metric's numbers must not depend on
-    # where it ran.
+    # Accelerators round the factors of products by default. The precision keeps a metric's numbers
+    # independent of the device.
     with jax.default_matmul_precision("highest"):
         for prefix, block in _NETWORK:
-            x = jnp.concatenate([_run(network, prefix, branch, x) for branch in block], axis=-1)
+            x = jnp.concatenate([_apply(network, prefix, branch, x) for branch in block], axis=-1)
     return x.mean(axis=(1, 2))
 
 
-def _run(network: dict[str, ConvWeights], prefix: str, branch: _Branch, x: Array) -> Array:
+def _apply(network: dict[str, ConvWeights], prefix: str, branch: _Branch, x: Array) -> Array:
+    """Applies a branch of the block whose layers' names begin with `prefix`."""
     for step in branch:
         if isinstance(step, _Layer):
             kernel, bias = network[prefix + step.name]
-            strides = (step.stride, step.stride)
-            dimensions = ("NHWC", "HWIO", "NHWC")
             y = lax.conv_general_dilated(
-                x, jnp.asarray(kernel), strides, step.padding, dimension_numbers=dimensions
+                x,
+                jnp.asarray(kernel),
+                (step.stride, step.stride),
+                step.padding,
+                dimension_numbers=("NHWC", "HWIO", "NHWC"),
             )
             x = nn.relu(y + bias)
         else:
@@ -232,7 +228,7 @@ def _run(network: dict[str, ConvWeights], prefix: str, branch: _Branch, x: Array
 
 
 def _layers() -> Iterator[tuple[str, _Layer, int]]:
-    """Yields each layer's name, the layer and its input channels; some more than once."""
+    """Yields name, layer and input channels; a layer of two branches comes twice."""
     block_inputs = 3
     for prefix, block in _NETWORK:
         block_outputs = 0
@@ -246,6 +242,5 @@ def _layers() -> Iterator[tuple[str, _Layer, int]]:
         block_inputs = block_outputs
 
 
-def _kernel_shape(layer: _Layer, inputs: int) -> tuple[int, ...]:
-    """In PyTorch's order."""
+def _torch_kernel_shape(layer: _Layer, inputs: int) -> tuple[int, ...]:
     return (layer.outputs, inputs, *layer.size)

@@ -1,10 +1,10 @@
-"""VGG16, frozen: its first four convolutions are the phi of the feature-level loss.
+"""VGG16, frozen (Simonyan & Zisserman 2015).
 
-All thirteen are LPIPS's, see `s2c_jax.models.lpips`.
+Its first four convolutions are the phi of the feature-level loss; LPIPS uses all thirteen.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,22 +15,17 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from s2c_jax.errors import UserError
-from s2c_jax.models.convolution import xla
+from s2c_jax.models.convolution.xla import xla_conv
 from s2c_jax.pretrained import weight_files
 from s2c_jax.pretrained.weight_files import ConvWeights
 
+# The weights that keras.applications publishes, their address and their checksum.
 KERAS_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-
-
 _KERAS_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{KERAS_FILE}"
-
-
-# As keras.applications publishes it.
 _KERAS_HASH = "md5:6d6bbae143d832006294945121d1f1fc"
 
-
-# Simonyan and Zisserman 2015, table 1, column D: the names in Keras and in torchvision, and the
-# channels in and out.
+# The convolutions of Simonyan & Zisserman's table 1, column D: the names in Keras and in
+# torchvision, input channels and output channels.
 _LAYERS = (
     ("block1_conv1", "features.0", 3, 64),
     ("block1_conv2", "features.2", 64, 64),
@@ -46,37 +41,28 @@ _LAYERS = (
     ("block5_conv2", "features.26", 512, 512),
     ("block5_conv3", "features.28", 512, 512),
 )
-
-
-# Up to the activations that the loss compares.
+# The layers up to block2_conv2, whose activations the feature-level loss compares.
 _LOSS_LAYERS = _LAYERS[:4]
-
-
-# The places in `_LAYERS` in front of which activations are pooled.
+# The indices in `_LAYERS` of the convolutions that a max pooling precedes.
 _POOLED = (2, 4, 7, 10)
 
-
-# ImageNet's colours as the two sets of weights were trained with, RGB: Keras's take levels of
-# [0, 255] less a mean, torchvision's levels of [0, 1] less a mean in units of their deviation.
+# The normalisation of RGB that each publisher trained with. Keras subtracts a mean from levels in
+# [0, 255]; torchvision subtracts a mean from values in [0, 1] and divides by a standard deviation.
 _KERAS_MEAN = np.array([123.68, 116.779, 103.939], np.float32)
-
-
 _TORCH_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
-
-
 _TORCH_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 
 
 class DownloadError(UserError):
-    """Keras's file cannot be fetched."""
+    """Keras's file cannot be downloaded."""
 
 
 class Vgg16(NamedTuple):
     """The frozen network, for RGB pictures in [-1, 1].
 
     Attributes:
-        scale: what each colour is multiplied with first.
-        offset: what is then added to it.
+        scale: the factor of each colour channel.
+        offset: added to each colour channel after the multiplication.
         convs: the first four convolutions, or all thirteen.
     """
 
@@ -86,22 +72,23 @@ class Vgg16(NamedTuple):
 
 
 def load(source: str) -> Vgg16:
-    """Returns the network with the weights that a setting names.
+    """Returns the network with the first four convolutions.
 
     Args:
-        source: a file of Keras (`KERAS_FILE`) or torchvision (VGG16's state as safetensors), told
-            apart by content; "download", which is Keras's file, fetched once; or "random", see
+        source: the path of Keras's file (`KERAS_FILE`) or of torchvision's VGG16 as safetensors,
+            told apart by content; "download" for Keras's file, downloaded once; or "random" for
             `random`.
 
     Raises:
-        UserError: the file is not there, is of neither kind, is damaged or holds other shapes, or
-            a package is missing.
+        DownloadError: Keras's file cannot be downloaded.
+        UserError: the file is missing, is of neither kind, is damaged or holds other shapes, or a
+            package is missing.
     """
     if source == "random":
         return random()
-    path = _fetch() if source == "download" else Path(os.path.expanduser(source))
+    path = _download() if source == "download" else Path(os.path.expanduser(source))
     with weight_files.reading(path, "VGG16"):
-        kind = weight_files.kind(path)
+        kind = weight_files.file_kind(path)
         if kind == "HDF5":
             return _read_keras(path)
         if kind == "unknown":
@@ -117,34 +104,31 @@ def load_torchvision(file: str | Path, num_convs: int = len(_LAYERS)) -> Vgg16:
 
     Args:
         file: the file's path.
-        num_convs: how many convolutions, from the first one on.
+        num_convs: how many convolutions to load, from the first one on.
 
     Raises:
-        UserError: see `s2c_jax.models.weights.read_safetensors`. Keras's file is of another kind.
+        UserError: see `weight_files.read_safetensors`. Keras's file is of another kind.
     """
     shapes: dict[str, tuple[int, ...]] = {}
     for _, name, inputs, outputs in _LAYERS[:num_convs]:
         shapes |= {f"{name}.weight": (outputs, inputs, 3, 3), f"{name}.bias": (outputs,)}
     tensors = weight_files.read_safetensors(file, "torchvision's VGG16", shapes)
-    return _torch_scaled(
-        [
-            ConvWeights(
-                weight_files.torch_kernel(tensors[f"{name}.weight"]), tensors[f"{name}.bias"]
-            )
-            for _, name, _, _ in _LAYERS[:num_convs]
-        ]
-    )
+    convs = []
+    for _, name, _, _ in _LAYERS[:num_convs]:
+        kernel = weight_files.convert_torch_kernel(tensors[f"{name}.weight"])
+        convs.append(ConvWeights(kernel, tensors[f"{name}.bias"]))
+    return _with_torch_normalization(convs)
 
 
 def random(seed: int = 0) -> Vgg16:
-    """Returns a stand-in for machines without a file: random filters instead of ImageNet's.
+    """Returns a stand-in with random filters instead of ImageNet's, which needs no file.
 
-    Its activations depend on edges and colours of a neighbourhood, as those of any convolutions do,
+    Its activations depend on edges and colours of a neighbourhood, like those of any convolutions,
     but on nothing that was learned. The kernels are drawn from N(0, 2 / inputs) (He et al. 2015,
     equation 10), which keeps the size of activations from layer to layer.
 
     Args:
-        seed: where the kernels come from. The same seed is the same network on any machine.
+        seed: the seed of the kernels. The same seed gives the same network on any machine.
     """
     generator = np.random.default_rng(seed)
     convs = []
@@ -152,7 +136,7 @@ def random(seed: int = 0) -> Vgg16:
         kernel = generator.standard_normal((3, 3, inputs, outputs), np.float32)
         kernel *= np.float32(np.sqrt(2 / (9 * inputs)))
         convs.append(ConvWeights(kernel, np.zeros(outputs, np.float32)))
-    return _torch_scaled(convs)
+    return _with_torch_normalization(convs)
 
 
 def features(
@@ -160,12 +144,12 @@ def features(
     pictures: Float[Array, "batch height width 3"],
     dtype: DTypeLike = jnp.float32,
 ) -> Float[Array, "batch height//2 width//2 128"]:
-    """Returns block2_conv2's activations after its ReLU, float32.
+    """Returns the activations of block2_conv2 after its ReLU, float32.
 
     Args:
         network: from `load`.
         pictures: RGB in [-1, 1].
-        dtype: what it computes in.
+        dtype: the dtype of the computation.
     """
     return block_activations(network, pictures, dtype)[1].astype(jnp.float32)
 
@@ -175,12 +159,12 @@ def block_activations(
     pictures: Float[Array, "batch height width 3"],
     dtype: DTypeLike = jnp.float32,
 ) -> list[Float[Array, "batch _ _ _"]]:
-    """Returns the activations that each block ends with, after the ReLU and before the pooling.
+    """Returns the last activations of each block, after the ReLU and before the pooling.
 
     Args:
         network: from `load` or `load_torchvision`.
         pictures: RGB in [-1, 1].
-        dtype: what it computes in.
+        dtype: the dtype of the computation and of the result.
     """
     blocks = []
     x = (pictures * network.scale + network.offset).astype(dtype)
@@ -188,13 +172,14 @@ def block_activations(
         if i in _POOLED:
             blocks.append(x)
             x = nn.max_pool(x, (2, 2), (2, 2))
-        # The weights are frozen, and the input's gradient of a dense convolution is a dense
-        # convolution, which XLA runs well everywhere: patches would cost nine times the memory.
-        x = nn.relu(xla.conv(x, jnp.asarray(kernel, dtype), 1, 1) + jnp.asarray(bias, dtype))
+        # Use XLA's convolution on CPUs, too. The weights are frozen, and the gradient of x is a
+        # stride-1 convolution, which XLA computes fast everywhere; patches would need nine times
+        # the memory.
+        x = nn.relu(xla_conv(x, jnp.asarray(kernel, dtype), 1, 1) + jnp.asarray(bias, dtype))
     return [*blocks, x]
 
 
-def _fetch() -> Path:
+def _download() -> Path:
     """Downloads Keras's file into the user's cache, unless it is there already."""
     try:
         import pooch
@@ -235,11 +220,13 @@ def _read_keras(path: Path) -> Vgg16:
     return Vgg16(np.full(3, 127.5, np.float32), 127.5 - _KERAS_MEAN, tuple(convs))
 
 
+# h5py is optional and has no types: group is an h5py.Group, the results are h5py.Dataset.
 def _arrays(group: Any) -> Iterator[Any]:
+    """Yields all arrays of a group and of the groups in it."""
     for item in group.values():
         yield from [item] if hasattr(item, "shape") else _arrays(item)
 
 
-def _torch_scaled(convs: list[ConvWeights]) -> Vgg16:
+def _with_torch_normalization(convs: Sequence[ConvWeights]) -> Vgg16:
     scale = 0.5 / _TORCH_DEVIATION
     return Vgg16(scale, (0.5 - _TORCH_MEAN) / _TORCH_DEVIATION, tuple(convs))

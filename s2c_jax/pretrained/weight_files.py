@@ -1,18 +1,21 @@
-"""The files that frozen networks come from: read whole and checked, or refused in one line."""
+"""Reads the weight files of frozen networks whole and checked, or refuses them in one line."""
 
 import contextlib
 import os
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from s2c_jax.errors import UserError
 
-# `map_location` is "cpu": some published files name the GPU that they were saved from.
+FileKind = Literal["HDF5", "safetensors", "pickle", "unknown"]
+
+# Converts a pickle of PyTorch. torch.load gets "cpu" because some published files name the GPU that
+# they were saved from.
 _CONVERT = (
     'python -c "import sys, torch, safetensors.torch as s; s.save_file({k: v.contiguous() '
     "for k, v in torch.load(sys.argv[1], 'cpu', weights_only=True).items()}, sys.argv[2])\""
@@ -26,28 +29,38 @@ class ConvWeights(NamedTuple):
     bias: Float[np.ndarray, " out"]
 
 
-def kind(path: Path) -> str:
-    """Returns what a file is by its first bytes: HDF5, safetensors, pickle (PyTorch's) or unknown.
+def read_safetensors(
+    file: str | Path, content: str, shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, Float[np.ndarray, "..."]]:
+    """Reads tensors of a safetensors file as float32.
+
+    Args:
+        file: the file's path; "~" is the home folder.
+        content: what the file should hold, for error messages.
+        shapes: the names and shapes of the tensors to read. The file may hold others.
 
     Raises:
-        OSError: the file cannot be read.
+        UserError: the file is missing, is of another kind, is damaged, lacks a tensor or holds
+            another shape, or the package safetensors is missing.
     """
-    with path.open("rb") as file:
-        start = file.read(9)
-    # The header's length in eight bytes, which may look like anything, then the header, JSON.
-    if start[8:] == b"{" and int.from_bytes(start[:8], "little") < path.stat().st_size:
-        return "safetensors"
-    if start.startswith(b"\x89HDF\r\n\x1a\n"):
-        return "HDF5"
-    # PyTorch's own files: an archive with a pickle in it, or, until 2020, a bare one.
-    if start.startswith((b"PK", b"\x80\x02")):
-        return "pickle"
-    return "unknown"
+    path = Path(os.path.expanduser(file))
+    with reading(path, content):
+        kind = file_kind(path)
+        if kind == "pickle":
+            source, target = (shlex.quote(str(p)) for p in (path, path.with_suffix(".safetensors")))
+            raise UserError(
+                f"{path} is a pickle of PyTorch: convert the file to safetensors and give that, "
+                f"with: {_CONVERT} {source} {target}"
+            )
+        if kind != "safetensors":
+            what = "HDF5" if kind == "HDF5" else "no safetensors file"
+            raise UserError(f"{path} is {what}: give {content} as safetensors")
+        return _read_tensors(path, shapes)
 
 
 @contextlib.contextmanager
 def reading(path: Path, content: str) -> Iterator[None]:
-    """Turns whatever reading a weight file raises into a `UserError`.
+    """Turns the errors of reading a weight file into `UserError`.
 
     Args:
         path: the file.
@@ -64,41 +77,37 @@ def reading(path: Path, content: str) -> Iterator[None]:
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error})") from None
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        # What h5py and safetensors raise depends on where a file is damaged.
+        # h5py and safetensors raise different errors depending on where a file is damaged.
         raise UserError(f"{path} does not hold {content} ({error})") from None
 
 
-def read_safetensors(
-    file: str | Path, content: str, shapes: Mapping[str, tuple[int, ...]]
-) -> dict[str, Float[np.ndarray, "..."]]:
-    """Returns tensors of a safetensors file as float32.
-
-    Args:
-        file: the file's path; "~" is the home folder.
-        content: see `reading`.
-        shapes: the names of the tensors that are read, and the shapes that they must have. Others
-            may be in the file.
+def file_kind(path: Path) -> FileKind:
+    """Tells a file's kind by its first bytes; "pickle" is a file of PyTorch.
 
     Raises:
-        UserError: the file is not there, is of another kind, is damaged, lacks a tensor or holds
-            another shape, or a package is missing.
+        OSError: the file cannot be read.
     """
-    path = Path(os.path.expanduser(file))
-    with reading(path, content):
-        found = kind(path)
-        if found == "pickle":
-            target = shlex.quote(str(path.with_suffix(".safetensors")))
-            raise UserError(
-                f"{path} is a pickle of PyTorch's: give the safetensors file that this "
-                f"makes of it: {_CONVERT} {shlex.quote(str(path))} {target}"
-            )
-        if found != "safetensors":
-            what = "HDF5" if found == "HDF5" else "no safetensors file"
-            raise UserError(f"{path} is {what}: give {content} as safetensors")
-        return _tensors(path, shapes)
+    with path.open("rb") as file:
+        start = file.read(9)
+    # safetensors: the length of the header in eight bytes, which may look like anything, then JSON.
+    if start[8:] == b"{" and int.from_bytes(start[:8], "little") < path.stat().st_size:
+        return "safetensors"
+    if start.startswith(b"\x89HDF\r\n\x1a\n"):
+        return "HDF5"
+    # PyTorch: a zip archive that contains a pickle; until 2020, a bare pickle.
+    if start.startswith((b"PK", b"\x80\x02")):
+        return "pickle"
+    return "unknown"
 
 
-def _tensors(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+def convert_torch_kernel(
+    kernel: Float[np.ndarray, "out in height width"],
+) -> Float[np.ndarray, "height width in out"]:
+    """Returns a kernel of PyTorch in the order of axes of `ConvWeights`."""
+    return np.ascontiguousarray(kernel.transpose(2, 3, 1, 0))
+
+
+def _read_tensors(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
     import safetensors
 
     tensors = {}
@@ -115,8 +124,3 @@ def _tensors(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.
     except safetensors.SafetensorError as error:
         raise ValueError(str(error)) from None
     return tensors
-
-
-def torch_kernel(kernel: Float[np.ndarray, "out in height width"]) -> Float[np.ndarray, "..."]:
-    """Returns PyTorch's kernel in the order of `Conv`."""
-    return np.ascontiguousarray(kernel.transpose(2, 3, 1, 0))

@@ -1,8 +1,15 @@
 """Convolutions for every platform: one public pair, `conv` and `conv_transpose`.
 
-GPUs and TPUs run XLA's own convolution (`xla`). XLA's CPU back end computes the gradients of
-strided convolutions in slow loops, so there a convolution is a matrix product: `direct` for small
-ones, `winograd` for large ones.
+When JAX lowers a program, `dispatch` chooses how each convolution is computed:
+
+- On GPUs and TPUs, `xla` uses XLA's own convolution.
+- On CPUs, `matmul` writes a convolution as matrix products, since XLA's CPU back end computes the
+  gradients of strided convolutions in slow loops. Small convolutions are patches times a matrix
+  (`direct`); large ones use Winograd's minimal filtering (`winograd`).
+- Within `single_operation_convolutions`, for programs that something other than XLA runs, each
+  convolution is a single operation.
+
+The results agree up to rounding.
 """
 
 from s2c_jax.models.convolution.dispatch import (

@@ -1,4 +1,4 @@
-"""Convolutions with two lowerings, chosen when a program is lowered."""
+"""The public convolutions, which choose an implementation when a program is lowered."""
 
 import contextlib
 import contextvars
@@ -10,40 +10,23 @@ from jaxtyping import Array, Float
 
 from s2c_jax.models.convolution import matmul, xla
 
-_plain_only = contextvars.ContextVar("plain_only", default=False)
+# A function of activations, kernel, stride and padding.
+_Implementation = Callable[[Array, Array, int, int], Array]
+
+_single_operation = contextvars.ContextVar("single_operation", default=False)
 
 
 @contextlib.contextmanager
 def single_operation_convolutions() -> Iterator[None]:
-    """Makes each convolution one operation in programs that are traced within.
+    """Makes each convolution a single operation in programs that are traced within.
 
-    For what is run by something else than XLA.
+    Use this for programs that something other than XLA runs, such as ONNX Runtime.
     """
-    token = _plain_only.set(True)
+    token = _single_operation.set(True)
     try:
         yield
     finally:
-        _plain_only.reset(token)
-
-
-def _by_platform(
-    x: Array,
-    kernel: Array,
-    plain: Callable[..., Array],
-    cpu: Callable[..., Array],
-    native: Callable[..., Array],
-    *,
-    stride: int,
-    padding: int,
-) -> Array:
-    if _plain_only.get():
-        return plain(x, kernel, stride, padding)
-    return lax.platform_dependent(
-        x,
-        kernel,
-        cpu=lambda x, kernel: cpu(x, kernel, stride, padding),
-        default=lambda x, kernel: native(x, kernel, stride, padding),
-    )
+        _single_operation.reset(token)
 
 
 def conv(
@@ -56,16 +39,18 @@ def conv(
     """Convolves with zero padding: y[i] = sum over a of x[stride i + a - padding] kernel[a].
 
     Args:
-        x: activations; height and width plus twice the padding must be multiples of the stride.
+        x: activations. Height and width plus twice the padding must be multiples of the stride.
         kernel: square taps whose side is a multiple of the stride.
         stride: the step between outputs.
-        padding: zeros on each of the four sides.
+        padding: the number of zeros added on each of the four sides.
 
     Returns:
         Activations of side (side + 2 padding - size) / stride + 1.
     """
-    ways = xla.conv_plain, matmul.conv, xla.conv
-    return _by_platform(x, kernel, *ways, stride=stride, padding=padding)
+    return _by_platform(
+        x, kernel, stride, padding,
+        single=xla.single_operation_conv, cpu=matmul.matmul_conv, accelerator=xla.xla_conv,
+    )  # fmt: skip
 
 
 def conv_transpose(
@@ -80,25 +65,47 @@ def conv_transpose(
     Args:
         x: activations.
         kernel: square taps whose side is a multiple of the stride.
-        stride: the step between the places that neighbouring inputs are added to.
-        padding: what is cut off on each of the four sides.
+        stride: the distance in the output between neighbouring inputs.
+        padding: the number of output pixels cut off on each of the four sides.
 
     Returns:
         Activations of side (side - 1) stride + size - 2 padding.
     """
-    ways = (
-        xla.conv_transpose_plain, matmul.conv_transpose, xla.conv_transpose
+    return _by_platform(
+        x, kernel, stride, padding,
+        single=xla.single_operation_conv_transpose,
+        cpu=matmul.matmul_conv_transpose,
+        accelerator=xla.xla_conv_transpose,
     )  # fmt: skip
-    return _by_platform(x, kernel, *ways, stride=stride, padding=padding)
 
 
 def add_bias(
     x: Float[Array, "batch height width features"], bias: Float[Array, " features"]
 ) -> Float[Array, "batch height width features"]:
     """Adds a bias to every pixel."""
-    if _plain_only.get() or x.shape[-1] >= xla.FEW_CHANNELS:
+    if _single_operation.get() or x.shape[-1] >= xla.FEW_CHANNELS:
         return x + bias
-    # To a whole row at once. The gradient is a sum over pixels, which of a few channels is slow:
-    # like this the pixels of a row are summed side by side.
+    # The gradient of the bias is a sum over pixels, which is slow with few channels. Adding the
+    # bias to whole rows lets XLA sum all pixels of a row side by side.
     row = jnp.tile(bias, x.shape[2])
     return (x.reshape(*x.shape[:2], x.shape[2] * x.shape[3]) + row).reshape(x.shape)
+
+
+def _by_platform(
+    x: Array,
+    kernel: Array,
+    stride: int,
+    padding: int,
+    *,
+    single: _Implementation,
+    cpu: _Implementation,
+    accelerator: _Implementation,
+) -> Array:
+    if _single_operation.get():
+        return single(x, kernel, stride, padding)
+    return lax.platform_dependent(
+        x,
+        kernel,
+        cpu=lambda x, kernel: cpu(x, kernel, stride, padding),
+        default=lambda x, kernel: accelerator(x, kernel, stride, padding),
+    )

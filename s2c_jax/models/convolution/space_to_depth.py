@@ -1,4 +1,4 @@
-"""Blocks of pixels as channels, and back: strided convolutions are unstrided ones of blocks."""
+"""Blocks of pixels as channels, and back: a strided convolution is an unstrided one of blocks."""
 
 from jaxtyping import Array, Float
 
@@ -6,7 +6,12 @@ from jaxtyping import Array, Float
 def space_to_depth(
     x: Float[Array, "batch height width channels"], stride: int
 ) -> Float[Array, "batch rows columns block"]:
-    """Makes each block of `stride x stride` pixels one; the stride divides height and width."""
+    """Makes each block of `stride x stride` pixels one pixel with all their channels.
+
+    Args:
+        x: activations; the stride divides height and width.
+        stride: the side of a block.
+    """
     batch, height, width, channels = x.shape
     x = x.reshape(batch, height // stride, stride, width // stride, stride, channels)
     return x.transpose(0, 1, 3, 2, 4, 5).reshape(batch, height // stride, width // stride, -1)
@@ -15,7 +20,7 @@ def space_to_depth(
 def depth_to_space(
     x: Float[Array, "batch rows columns block"], stride: int
 ) -> Float[Array, "batch height width channels"]:
-    """The inverse of `space_to_depth`."""
+    """Reverts `space_to_depth`."""
     batch, height, width, _ = x.shape
     x = x.reshape(batch, height, width, stride, stride, -1).transpose(0, 1, 3, 2, 4, 5)
     return x.reshape(batch, height * stride, width * stride, -1)
@@ -24,12 +29,19 @@ def depth_to_space(
 def kernel_to_blocks(
     kernel: Float[Array, "size size in out"], stride: int
 ) -> Float[Array, "taps taps stride stride in out"]:
-    """A kernel, whose side is a multiple of the stride, as taps that blocks are multiplied by."""
+    """Cuts a kernel into the taps of the unstrided convolution of blocks.
+
+    Args:
+        kernel: the kernel of a strided convolution; the stride divides its side.
+        stride: the side of a block.
+    """
     taps = kernel.shape[0] // stride
     blocked = kernel.reshape(taps, stride, taps, stride, *kernel.shape[2:])
     return blocked.transpose(0, 2, 1, 3, 4, 5)
 
 
-def crop(x: Float[Array, "batch height width channels"], margin: int) -> Array:
+def crop(
+    x: Float[Array, "batch height width channels"], margin: int
+) -> Float[Array, "batch new_height new_width channels"]:
     """Cuts off a margin on each of the four sides."""
     return x[:, margin : x.shape[1] - margin, margin : x.shape[2] - margin]

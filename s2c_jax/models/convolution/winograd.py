@@ -1,32 +1,34 @@
-"""Convolutions as matrix products, for XLA's CPU back end, whose own have gradients in slow loops.
+"""Large convolutions on CPUs by Winograd's minimal filtering (Lavin & Gray 2016).
 
-Small ones are patches times a matrix. Large ones are computed by Winograd's minimal filtering
-(Lavin & Gray 2016). In one dimension the m outputs of a filter of r taps need m + r - 1 products
-instead of m r:
+In one dimension, the m outputs of a filter of r taps need m + r - 1 products instead of m r:
 
     y = A ((G kernel) * (B x))
 
-with small constant matrices A, G and B: the filter and a tile of m + r - 1 inputs, as polynomials,
-are evaluated at as many points, and the products interpolated. At the points 0, 1, -1 and infinity
-a tile has four inputs, and all constants are 0, 1, -1 or 1/2, so that in float32 the result is as
-exact as the plain sum. In two dimensions and with channels each product is one of matrices,
-[tiles, in] x [in, out], and there are 16 of them: 4/9 of the arithmetic, for two taps a side and
-for three.
+with small constant matrices A, G and B. The filter and a tile of m + r - 1 inputs are evaluated, as
+polynomials, at as many points, and the products are interpolated. With the points 0, 1, -1 and
+infinity a tile has four inputs and all constants are 0, 1, -1 or 1/2, so that in float32 the result
+is as exact as the plain sum. In two dimensions and with channels, each product is a product of
+matrices, [tiles, in] x [in, out], and there are 16 of them. This is 4/9 of the arithmetic, for two
+taps a side as for three.
 
-A strided convolution is one of `size / stride` taps a side, whose channels are blocks of
-`stride x stride` pixels (space to depth).
+A strided convolution is an unstrided one of `size / stride` taps a side, whose channels are blocks
+of `stride x stride` pixels (space to depth).
+
+JAX's own derivative of the transforms would move several times as much memory. The gradients are
+convolutions of the same kinds, so `winograd_conv` and `winograd_conv_transpose` have derivative
+rules that say so.
 """
 
 import functools
 import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
 import jax
-import jax.export
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.custom_derivatives import CustomVJPPrimal
 from jaxtyping import Array, Float
 
 from s2c_jax.models.convolution.space_to_depth import crop, depth_to_space, kernel_to_blocks
@@ -35,74 +37,91 @@ from s2c_jax.models.scheduling import depend_on
 # The side of a tile of inputs, for every number of taps.
 TILE = 4
 
-# A square of arrays, by place in the tile: of the inputs, outputs or products of all tiles.
+# A square of arrays by place in the tile: the inputs, outputs or products of all tiles.
 _Grid = Sequence[Sequence[Array]]
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def conv_winograd(x: Array, kernel: Array, stride: int, padding: int) -> Array:
-    """`layers.conv` by minimal filtering, for kernels of two or three times the stride."""
-    return winograd_conv(x, kernel, stride, padding)
+class _Residuals(NamedTuple):
+    """Residuals; x is None if the kernel's gradient is unused (symbolic zeros)."""
+
+    x: Array | None
+    kernel: Array
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def conv_transpose_winograd(x: Array, kernel: Array, stride: int, padding: int) -> Array:
-    """`layers.conv_transpose` by minimal filtering, for two or three times the stride."""
-    return winograd_conv_transpose(x, kernel, stride, padding)
+def winograd_conv(
+    x: Float[Array, "batch height width in"],
+    kernel: Float[Array, "size size in out"],
+    stride: int,
+    padding: int,
+) -> Float[Array, "batch new_height new_width out"]:
+    """Computes `convolution.conv` for kernels of two or three times the stride."""
+    return _conv_values(x, kernel, stride, padding)
 
 
-# Left to itself JAX would differentiate the transforms, which moves several times as much memory.
-# The gradients are convolutions of the same kinds again. The layers before wait for the kernel's,
-# which is smaller than what it is made from. If it is not asked for, x is None: as they wait, XLA
-# would not leave it out.
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def winograd_conv_transpose(
+    x: Float[Array, "batch height width in"],
+    kernel: Float[Array, "size size in out"],
+    stride: int,
+    padding: int,
+) -> Float[Array, "batch new_height new_width out"]:
+    """Computes `convolution.conv_transpose` for kernels of two or three times the stride."""
+    return _conv_transpose_values(x, kernel, stride, padding)
+
+
+def _conv_forward(
+    x: CustomVJPPrimal, kernel: CustomVJPPrimal, stride: int, padding: int
+) -> tuple[Array, _Residuals]:
+    return _conv_values(x.value, kernel.value, stride, padding), _residuals(x, kernel)
+
+
+def _conv_transpose_forward(
+    x: CustomVJPPrimal, kernel: CustomVJPPrimal, stride: int, padding: int
+) -> tuple[Array, _Residuals]:
+    return _conv_transpose_values(x.value, kernel.value, stride, padding), _residuals(x, kernel)
+
+
+def _residuals(x: CustomVJPPrimal, kernel: CustomVJPPrimal) -> _Residuals:
+    return _Residuals(x.value if kernel.perturbed else None, kernel.value)
+
+
 def _conv_backward(
-    stride: int, padding: int, operands: Any, dy: Array
+    stride: int, padding: int, residuals: _Residuals, dy: Array
 ) -> tuple[Array, Array | None]:
-    x, kernel = operands
-    dx = winograd_conv_transpose(dy, kernel.swapaxes(2, 3), stride, padding)
+    x, kernel = residuals
+    dx = _conv_transpose_values(dy, kernel.swapaxes(2, 3), stride, padding)
     if x is None:
         return dx, None
-    products = _correlate(x, dy, len(kernel), stride, padding)
-    return depend_on(dx, products), _kernel(products, kernel.shape, stride)
+    products = _gradient_products(x, dy, len(kernel), stride, padding)
+    # The products are larger than the kernel's gradient: compute them before earlier layers' work.
+    return depend_on(dx, products), _kernel_gradient(products, kernel.shape, stride)
 
 
 def _conv_transpose_backward(
-    stride: int, padding: int, operands: Any, dy: Array
+    stride: int, padding: int, residuals: _Residuals, dy: Array
 ) -> tuple[Array, Array | None]:
-    x, kernel = operands
-    turned = kernel.swapaxes(2, 3)
-    dx = winograd_conv(dy, turned, stride, padding)
+    x, kernel = residuals
+    swapped = kernel.swapaxes(2, 3)
+    dx = _conv_values(dy, swapped, stride, padding)
     if x is None:
         return dx, None
-    products = _correlate(dy, x, len(kernel), stride, padding)
-    return depend_on(dx, products), _kernel(products, turned.shape, stride).swapaxes(2, 3)
+    products = _gradient_products(dy, x, len(kernel), stride, padding)
+    dkernel = _kernel_gradient(products, swapped.shape, stride).swapaxes(2, 3)
+    # The products are larger than the kernel's gradient: compute them before earlier layers' work.
+    return depend_on(dx, products), dkernel
 
 
-def _operands(x: Any, kernel: Any) -> tuple[Array | None, Array]:
-    """What the gradients need, of arguments that tell whether theirs is asked for."""
-    return x.value if kernel.perturbed else None, kernel.value
+# Symbolic zeros tell whether the kernel's gradient is used. XLA could not leave an unused one out,
+# since dx depends on its products.
+winograd_conv.defvjp(_conv_forward, _conv_backward, symbolic_zeros=True)
+winograd_conv_transpose.defvjp(
+    _conv_transpose_forward, _conv_transpose_backward, symbolic_zeros=True
+)
 
 
-conv_winograd.defvjp(
-    lambda x, kernel, stride, padding: (
-        winograd_conv(x.value, kernel.value, stride, padding), _operands(x, kernel)
-    ),
-    _conv_backward,
-    symbolic_zeros=True,
-)  # fmt: skip
-
-
-conv_transpose_winograd.defvjp(
-    lambda x, kernel, stride, padding: (
-        winograd_conv_transpose(x.value, kernel.value, stride, padding), _operands(x, kernel)
-    ),
-    _conv_transpose_backward,
-    symbolic_zeros=True,
-)  # fmt: skip
-
-
-def winograd_conv(x: Array, kernel: Array, stride: int, padding: int) -> Array:
-    """y[i] = sum over a of x[stride i + a - padding] kernel[a]."""
+def _conv_values(x: Array, kernel: Array, stride: int, padding: int) -> Array:
+    """Computes `winograd_conv` without its derivative rule."""
     size = kernel.shape[0]
     height, width = ((side + 2 * padding - size) // stride + 1 for side in x.shape[1:3])
     taps = kernel_to_blocks(kernel, stride)
@@ -110,32 +129,38 @@ def winograd_conv(x: Array, kernel: Array, stride: int, padding: int) -> Array:
     return _filter(blocks, taps.reshape(*taps.shape[:2], -1, taps.shape[-1]), height, width)
 
 
-def winograd_conv_transpose(x: Array, kernel: Array, stride: int, padding: int) -> Array:
-    """Adds x[i] kernel[a] to y[stride i + a - padding]."""
-    # Block I of y is the sum over a of x[I - a] times tap a: a filter turned around.
+def _conv_transpose_values(x: Array, kernel: Array, stride: int, padding: int) -> Array:
+    """Computes `winograd_conv_transpose` without its derivative rule."""
+    # Block I of y is the sum over a of x[I - a] times tap a: a filter with reversed taps.
     taps = kernel_to_blocks(kernel, stride)[::-1, ::-1].transpose(0, 1, 4, 2, 3, 5)
     height, width = (side + len(taps) - 1 for side in x.shape[1:3])
-    x = _pad(x, len(taps) - 1, [_inputs(side, len(taps)) for side in (height, width)])
+    x = _pad(x, len(taps) - 1, [_num_inputs(side, len(taps)) for side in (height, width)])
     blocks = _filter(x, taps.reshape(*taps.shape[:3], -1), height, width)
     return crop(depth_to_space(blocks, stride), padding)
 
 
-def _correlate(x: Array, y: Array, size: int, stride: int, padding: int) -> list[Array]:
-    """The products that `_kernel` makes a kernel's gradient from, by place in the tile."""
+def _gradient_products(x: Array, dy: Array, size: int, stride: int, padding: int) -> list[Array]:
+    """Returns the products, by place in the tile, that give the kernel's gradient."""
     taps = size // stride
-    height, width = y.shape[1:3]
+    height, width = dy.shape[1:3]
     a, _, b = _matrices(taps)
     outputs = len(a)
     blocks = _blocks(x, height, width, taps, stride, padding)
-    y = _pad(y, 0, [side + -side % outputs for side in (height, width)])
+    dy = _pad(dy, 0, [side + -side % outputs for side in (height, width)])
     inputs = _transform(b, _tiles(blocks, TILE, outputs))
-    gradients = _transform(a.T, _tiles(y, outputs, outputs))
+    gradients = _transform(a.T, _tiles(dy, outputs, outputs))
     # [out, in]: a product over many rows is faster with its narrower operand first.
     return list(itertools.chain(*_products(gradients, inputs, contract=0)))
 
 
-def _kernel(products: Sequence[Array], shape: Sequence[int], stride: int) -> Array:
-    """kernel[a] = sum over i of x[stride i + a - padding] y[i], for each pair of channels."""
+def _kernel_gradient(products: Sequence[Array], shape: Sequence[int], stride: int) -> Array:
+    """Returns kernel[a] = sum over i of x[stride i + a - padding] dy[i].
+
+    Args:
+        products: from `_gradient_products`.
+        shape: the kernel's.
+        stride: the convolution's.
+    """
     size, _, channels, features = shape
     taps = size // stride
     _, g, _ = _matrices(taps)
@@ -151,7 +176,7 @@ def _filter(
     height: int,
     width: int,
 ) -> Float[Array, "batch height width out"]:
-    """y[i] = sum over a of x[i + a] taps[a]; x has the inputs of whole tiles."""
+    """Returns y[i] = sum over a of x[i + a] taps[a]; x holds the inputs of whole tiles."""
     a, g, b = _matrices(len(taps))
     outputs = len(a)
     inputs = _transform(b, _tiles(x, TILE, outputs))
@@ -167,7 +192,10 @@ def _filter(
 
 @functools.cache
 def _matrices(taps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns A [outputs, 4], G [4, taps] and B [4, 4], of Toom and Cook's points 0, 1, -1, inf."""
+    """Returns A [outputs, 4], G [4, taps] and B [4, 4] for the points 0, 1, -1 and infinity.
+
+    They are those of the Toom-Cook algorithm, with the denominators in G.
+    """
     outputs = TILE - taps + 1
     points = np.array([0.0, 1.0, -1.0])
     a, g, b = np.zeros((outputs, TILE)), np.zeros((TILE, taps)), np.zeros((TILE, TILE))
@@ -182,14 +210,14 @@ def _matrices(taps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _transform(matrix: np.ndarray, grid: _Grid | Array) -> list[list[Array]]:
-    """The product matrix grid matrix^T, whose elements are arrays."""
+    """Returns the product `matrix grid matrix^T`, whose elements are arrays."""
     columns = range(len(grid[0]))
     rows = [[_combine(row, [line[j] for line in grid]) for j in columns] for row in matrix]
     return [[_combine(row, line) for row in matrix] for line in rows]
 
 
 def _combine(coefficients: np.ndarray, arrays: Sequence[Array]) -> Array:
-    """The sum of arrays times coefficients, without those that are 0."""
+    """Returns the sum of coefficients times arrays, without the terms that are 0."""
     return jnp.asarray(
         sum(
             array if coefficient == 1 else float(coefficient) * array
@@ -200,20 +228,26 @@ def _combine(coefficients: np.ndarray, arrays: Sequence[Array]) -> Array:
 
 
 def _products(left: _Grid, right: _Grid, contract: int) -> list[list[Array]]:
-    """The matrix products of two grids' arrays, over the last (1) or all but the last axes (0)."""
+    """Multiplies two grids place by place.
 
-    def product(p: Array, q: Array) -> Array:
-        p, q = p.reshape(-1, p.shape[-1]), q.reshape(-1, q.shape[-1])
-        return lax.dot_general(p, q, (((contract,), (0,)), ((), ())))
-
+    Args:
+        left: arrays that are seen as matrices [rest, last axis].
+        right: likewise.
+        contract: the axis of the left matrices that is summed over; 0 of the right ones.
+    """
     return [
-        [product(p, q) for p, q in zip(*rows, strict=True)]
+        [_product(p, q, contract) for p, q in zip(*rows, strict=True)]
         for rows in zip(left, right, strict=True)
     ]
 
 
+def _product(left: Array, right: Array, contract: int) -> Array:
+    left, right = left.reshape(-1, left.shape[-1]), right.reshape(-1, right.shape[-1])
+    return lax.dot_general(left, right, (((contract,), (0,)), ((), ())))
+
+
 def _tiles(x: Array, side: int, step: int) -> list[list[Array]]:
-    """The arrays of what lies at each place of tiles, `side` long and `step` apart."""
+    """Cuts x into tiles, `side` long and `step` apart, and returns an array for each place."""
     ends = [length - side + 1 for length in x.shape[1:3]]
     return [
         [x[:, i : i + ends[0] : step, j : j + ends[1] : step] for j in range(side)]
@@ -222,17 +256,17 @@ def _tiles(x: Array, side: int, step: int) -> list[list[Array]]:
 
 
 def _blocks(x: Array, height: int, width: int, taps: int, stride: int, padding: int) -> Array:
-    """The blocks of pixels that whole tiles of height x width outputs are computed from."""
-    x = _pad(x, padding, [_inputs(side, taps) * stride for side in (height, width)])
+    """Returns the blocks of pixels that whole tiles of height x width outputs are computed from."""
+    x = _pad(x, padding, [_num_inputs(side, taps) * stride for side in (height, width)])
     batch, rows, columns = x.shape[0], x.shape[1] // stride, x.shape[2] // stride
-    # As in `space_to_depth`, but stacked, which is done once. Where a tile is read XLA would
-    # find out anew which pixel is where in a block.
+    # `space_to_depth`, but as a stack, which XLA computes once. It would compute the transposition
+    # again wherever a tile is read.
     lines = [x[:, i::stride].reshape(batch, rows, columns, -1) for i in range(stride)]
     return jnp.stack(lines, axis=3).reshape(batch, rows, columns, -1)
 
 
-def _inputs(outputs: int, taps: int) -> int:
-    """How many inputs the tiles have that cover a row of outputs."""
+def _num_inputs(outputs: int, taps: int) -> int:
+    """Returns the number of inputs of the tiles that cover a row of outputs."""
     return outputs + -outputs % (TILE - taps + 1) + taps - 1
 
 

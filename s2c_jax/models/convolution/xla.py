@@ -1,9 +1,10 @@
-"""Convolutions by XLA's own, in the forms that accelerators compute fast.
+"""Convolutions on GPUs and TPUs: XLA's own, in the forms that matrix units compute fast.
 
-Matrix units want many channels, in multiples of eight. Where there are few, a strided convolution
-is one of blocks of `stride x stride` pixels (space to depth), whose channels are more, and a
-transposed one gives such blocks; the rest is filled up with zeros. What that brings on a GPU:
-experiments/benchmarks/README.md; on TPUs it was not measured.
+Matrix units want many channels, in multiples of eight. With few input channels, a strided
+convolution is computed as an unstrided one of blocks of `stride x stride` pixels (space to depth),
+which have more channels. With few output channels, a transposed convolution gives such blocks.
+Missing channels are zeros. experiments/benchmarks/README.md has the times on a GPU; TPUs were not
+measured.
 """
 
 import functools
@@ -11,7 +12,7 @@ import functools
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from s2c_jax.models.convolution.space_to_depth import (
     crop,
@@ -20,25 +21,33 @@ from s2c_jax.models.convolution.space_to_depth import (
     space_to_depth,
 )
 
-# Fewer channels than this are computed in blocks.
+# Convolutions with fewer channels than this are computed in blocks.
 FEW_CHANNELS = 16
-
-
-_MULTIPLE = 8
-
+# Channels are padded to a multiple of this, as matrix units want.
+_CHANNEL_MULTIPLE = 8
 
 _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 
-def conv_plain(x: Array, kernel: Array, stride: int, padding: int) -> Array:
-    """`layers.conv` as one operation."""
+def single_operation_conv(
+    x: Float[Array, "batch height width in"],
+    kernel: Float[Array, "rows columns in out"],
+    stride: int,
+    padding: int,
+) -> Float[Array, "batch new_height new_width out"]:
+    """Computes `convolution.conv` as a single operation."""
     return lax.conv_general_dilated(
         x, kernel, (stride, stride), [(padding, padding)] * 2, dimension_numbers=_DIMENSIONS
     )
 
 
-def conv_transpose_plain(x: Array, kernel: Array, stride: int, padding: int) -> Array:
-    """`layers.conv_transpose` as one operation: a convolution of the spread out input."""
+def single_operation_conv_transpose(
+    x: Float[Array, "batch height width in"],
+    kernel: Float[Array, "size size in out"],
+    stride: int,
+    padding: int,
+) -> Float[Array, "batch new_height new_width out"]:
+    """Computes `convolution.conv_transpose` as a single operation, a convolution of dilated x."""
     border = kernel.shape[0] - 1 - padding
     return lax.conv_general_dilated(
         x,
@@ -50,48 +59,60 @@ def conv_transpose_plain(x: Array, kernel: Array, stride: int, padding: int) -> 
     )
 
 
-def conv(x: Array, kernel: Array, stride: int, padding: int) -> Array:
-    """`layers.conv`."""
+def xla_conv(
+    x: Float[Array, "batch height width in"],
+    kernel: Float[Array, "size size in out"],
+    stride: int,
+    padding: int,
+) -> Float[Array, "batch new_height new_width out"]:
+    """Computes `convolution.conv`, in blocks if there are few input channels."""
     if stride == 1 or x.shape[-1] >= FEW_CHANNELS:
-        return conv_plain(x, kernel, stride, padding)
+        return single_operation_conv(x, kernel, stride, padding)
     x = space_to_depth(jnp.pad(x, ((0, 0), *[(padding, padding)] * 2, (0, 0))), stride)
     taps = kernel_to_blocks(kernel, stride)
     taps = taps.reshape(*taps.shape[:2], -1, taps.shape[-1])
-    return conv_plain(_fill(x, 3), _fill(taps, 2), stride=1, padding=0)
+    return single_operation_conv(_pad_channels(x, 3), _pad_channels(taps, 2), stride=1, padding=0)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def conv_transpose(x: Array, kernel: Array, stride: int, padding: int) -> Array:
-    """`layers.conv_transpose`."""
+def xla_conv_transpose(
+    x: Float[Array, "batch height width in"],
+    kernel: Float[Array, "size size in out"],
+    stride: int,
+    padding: int,
+) -> Float[Array, "batch new_height new_width out"]:
+    """Computes `convolution.conv_transpose`, in blocks if there are few output channels."""
     if stride == 1 or kernel.shape[-1] >= FEW_CHANNELS:
-        return conv_transpose_plain(x, kernel, stride, padding)
-    # Block I of y is the sum over a of x[I - a] times tap a.
+        return single_operation_conv_transpose(x, kernel, stride, padding)
+    # Block I of y is the sum over a of x[I - a] times tap a: a convolution with reversed taps.
     taps = kernel_to_blocks(kernel, stride)[::-1, ::-1].transpose(0, 1, 4, 2, 3, 5)
     taps = taps.reshape(*taps.shape[:3], -1)
-    blocks = conv_plain(x, _fill(taps, 3), stride=1, padding=len(taps) - 1)
+    blocks = single_operation_conv(x, _pad_channels(taps, 3), stride=1, padding=len(taps) - 1)
     return crop(depth_to_space(blocks[..., : taps.shape[-1]], stride), padding)
 
 
-def _backward(
-    stride: int, padding: int, operands: tuple[Array, Array], dy: Array
+def _xla_conv_transpose_backward(
+    stride: int, padding: int, residuals: tuple[Array, Array], dy: Array
 ) -> tuple[Array, Array]:
-    x, kernel = operands
-    turned = kernel.swapaxes(2, 3)
-    dx = conv(dy, turned, stride, padding)
-    (dkernel,) = jax.linear_transpose(lambda k: conv(dy, k, stride, padding), turned)(x)
+    x, kernel = residuals
+    swapped = kernel.swapaxes(2, 3)
+    dx = xla_conv(dy, swapped, stride, padding)
+    (dkernel,) = jax.linear_transpose(lambda k: xla_conv(dy, k, stride, padding), swapped)(x)
     return dx, dkernel.swapaxes(2, 3)
 
 
-# Left to itself JAX writes the kernel's gradient as a convolution of the spread out input, for
-# which cuDNN has no kernel but its slowest. It is the kernel's gradient of the convolution that
-# this one is the transpose of.
-conv_transpose.defvjp(
-    lambda x, kernel, stride, padding: (conv_transpose(x, kernel, stride, padding), (x, kernel)),
-    _backward,
-)
+# JAX's own rule would write the kernel's gradient as a convolution of the dilated input, for which
+# cuDNN has only its slowest kernel. Write it as the kernel's gradient of the convolution whose
+# transpose this is.
+xla_conv_transpose.defvjp(
+    lambda x, kernel, stride, padding: (
+        xla_conv_transpose(x, kernel, stride, padding), (x, kernel)
+    ),
+    _xla_conv_transpose_backward,
+)  # fmt: skip
 
 
-def _fill(x: Array, axis: int) -> Array:
-    """Fills an axis up with zeros."""
-    missing = -x.shape[axis] % _MULTIPLE
+def _pad_channels(x: Array, axis: int) -> Array:
+    """Pads an axis of channels with zeros to a multiple of `_CHANNEL_MULTIPLE`."""
+    missing = -x.shape[axis] % _CHANNEL_MULTIPLE
     return jnp.pad(x, [(0, missing if i == axis else 0) for i in range(x.ndim)])
