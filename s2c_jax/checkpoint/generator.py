@@ -1,4 +1,4 @@
-"""Reads the generator that colours, and nothing else, from a run's checkpoints."""
+"""Restores only the generator that colours, for inference."""
 
 from pathlib import Path
 
@@ -6,32 +6,33 @@ import orbax.checkpoint as ocp
 from jaxtyping import PyTree
 
 from s2c_jax.checkpoint.manifest import read_manifest, reading, tree_checksums, verify
-from s2c_jax.checkpoint.steps import resolve_step
+from s2c_jax.checkpoint.steps import resolve_step, step_folder
 
 
 def restore_generator(
     workdir: Path, variables: PyTree, step: int | str, *, averaged: bool
 ) -> tuple[int, PyTree]:
-    """Reads the generator that colours, and nothing else, from a run's checkpoints.
+    """Restores the generator that colours, and reads nothing else of the checkpoint.
 
     Args:
-        workdir: the run's.
-        variables: the collections "params" and "batch_stats", as shapes and dtypes.
-        step: which checkpoint, see `find`.
-        averaged: whether the run keeps the generator's moving average, which colours then.
+        workdir: the run's folder.
+        variables: shapes and dtypes of the collections "params" and "batch_stats".
+        step: which checkpoint, see `resolve_step`.
+        averaged: whether the run keeps a moving average of the generator. The average colours then.
 
     Returns:
-        The step and the variables.
+        The checkpoint's step and the variables.
 
     Raises:
-        UserError: there is no such checkpoint, or it cannot be read, or is not what was saved.
+        CorruptCheckpoint: the checkpoint is not what was saved.
+        UserError: there is no such checkpoint, or it cannot be read.
     """
     step = resolve_step(workdir, step)
-    folder = workdir.absolute() / "checkpoints" / str(step)
+    folder = step_folder(workdir, step)
     name = "ema" if averaged else "generator"
     wanted = {name: variables}
     with reading(folder), ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
-        contents = read_manifest(folder)
+        manifest = read_manifest(folder)
         restored = checkpointer.restore(
             folder / "state",
             args=ocp.args.PyTreeRestore(
@@ -40,5 +41,5 @@ def restore_generator(
                 partial_restore=True,
             ),
         )
-        verify(tree_checksums(restored), contents)
+        verify(tree_checksums(restored), manifest)
     return step, restored[name]

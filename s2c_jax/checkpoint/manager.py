@@ -1,10 +1,10 @@
-"""Checkpoints: both networks, their optimisers and the position in the data, by Orbax."""
+"""Saves and restores the whole state of a run, for training."""
 
 import contextlib
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import grain.checkpoint
 import jax
@@ -17,6 +17,7 @@ from orbax.checkpoint.checkpoint_managers import preservation_policy
 from s2c_jax import distributed
 from s2c_jax.checkpoint.manifest import (
     CorruptCheckpoint,
+    Manifest,
     first_line,
     json_checksum,
     read_manifest,
@@ -25,43 +26,47 @@ from s2c_jax.checkpoint.manifest import (
     verify,
 )
 from s2c_jax.checkpoint.quarantine import quarantine
-from s2c_jax.checkpoint.steps import RANKING_METRIC, all_steps, ranking_metric, read_metrics
+from s2c_jax.checkpoint.steps import (
+    RANKING_METRIC,
+    all_steps,
+    ranking_metric,
+    read_metrics,
+    step_folder,
+)
 from s2c_jax.errors import UserError
+
+
+@runtime_checkable
+class DataIterator(Protocol):
+    """An iterator of training batches whose position can be saved, such as a Grain iterator."""
+
+    def get_state(self) -> dict[str, Any]:
+        """Returns the position as values that JSON has."""
+        ...
+
+    def set_state(self, state: dict[str, Any], /) -> None:
+        """Moves to a position from `get_state`."""
+        ...
 
 
 @contextlib.contextmanager
 def open_manager(workdir: Path, keep: int) -> Iterator[ocp.CheckpointManager]:
-    """Opens `workdir`/checkpoints for writing, one folder a step, and ends the last save.
+    """Opens `workdir`/checkpoints for saving; at its end, waits for the last save.
 
-    The last `keep` are kept, and the one with the smallest `BEST_BY` of those that have metrics.
+    Damaged metrics are quarantined and named on standard error. Their checkpoint stays, as one that
+    was not measured.
 
-    Damaged metrics are named on standard error and set aside; it is a checkpoint without them then.
+    Args:
+        workdir: the run's folder.
+        keep: how many of the last checkpoints are kept. The one with the smallest `RANKING_METRIC`
+            is kept as well.
 
     Raises:
-        UserError: a checkpoint is of an earlier version, or cannot be read, but for damage; or, at
-            its end, the last save cannot be written.
+        UserError: a checkpoint is from an earlier version, its metrics cannot be read though they
+            may be sound, or the last save fails.
     """
-    # Orbax reads what earlier starts have measured, all of it or nothing.
-    damaged = {}
-    for step in all_steps(workdir):
-        try:
-            read_metrics(workdir, step)
-        except CorruptCheckpoint as error:
-            damaged[step] = str(error)
-    distributed.barrier("the metrics have been read")
-    for step, reason in damaged.items():
-        quarantine(workdir, workdir / "checkpoints" / str(step) / "metrics", reason)
-    distributed.barrier("damaged metrics are set aside")
-    manager = _open(workdir, keep)
-    try:
-        yield manager
-    finally:
-        with _writable(manager):
-            manager.close()
-
-
-def _open(workdir: Path, keep: int) -> ocp.CheckpointManager:
-    return ocp.CheckpointManager(
+    _quarantine_damaged_metrics(workdir)
+    manager = ocp.CheckpointManager(
         (workdir / "checkpoints").absolute(),
         options=ocp.CheckpointManagerOptions(
             preservation_policy=preservation_policy.AnyPreservationPolicy(
@@ -75,191 +80,226 @@ def _open(workdir: Path, keep: int) -> ocp.CheckpointManager:
                     ),
                 ]
             ),
-            # Metrics are written only if there is one.
+            # Orbax saves metrics only if it has a function that ranks them.
             best_fn=ranking_metric,
             enable_async_checkpointing=True,
             cleanup_tmp_directories=True,
         ),
         item_names=("state", "data", "contents"),
     )
+    try:
+        yield manager
+    finally:
+        with _writing(manager):
+            manager.close()
 
 
 def save(
     manager: ocp.CheckpointManager,
     state: PyTree,
-    batches: Any,
+    batches: DataIterator,
     num_pairs: int,
     metrics: Mapping[str, float],
 ) -> None:
-    """Saves at the state's step; returns when the state is copied, writing goes on behind.
+    """Saves a checkpoint at the state's step.
+
+    It returns as soon as the state is copied. Writing continues in the background, and a failure
+    there is raised by the next save or at the end of `open_manager`.
 
     Args:
         manager: from `open_manager`.
-        state: what to save; it may be donated as soon as this returns.
-        batches: the iterator of the training data, a Grain iterator.
-        num_pairs: how many pairs the training data has; a position in it means nothing in another.
-        metrics: how good the generator is, see `metrics.measure`.
+        state: the training state; it may be donated as soon as this returns.
+        batches: the iterator of the training data.
+        num_pairs: the number of training pairs: a position in the data holds for that number only.
+        metrics: the generator's metrics on the validation pairs; empty if it was not measured.
 
     Raises:
-        UserError: this checkpoint, or the one before, cannot be written.
+        UserError: this checkpoint, or the one before it, cannot be written.
     """
-    # Without what it is ranked by, Orbax keeps no metrics.
-    kept = dict(metrics) if RANKING_METRIC in metrics else None
+    # Orbax cannot rank a checkpoint whose metrics lack the ranking metric.
+    ranked = dict(metrics) if RANKING_METRIC in metrics else None
     checksums = tree_checksums(state)
     checksums["data"] = json_checksum(batches.get_state())
     checksums["num_pairs"] = json_checksum(num_pairs)
-    if kept:
-        checksums["metrics"] = json_checksum(kept)
-    contents = {"num_pairs": num_pairs, "checksums": checksums}
-    _require_room(Path(manager.directory), state)
-    with _writable(manager):
+    if ranked:
+        checksums["metrics"] = json_checksum(ranked)
+    manifest = Manifest(num_pairs=num_pairs, checksums=checksums)
+    _require_free_space(Path(manager.directory), state)
+    with _writing(manager):
         manager.save(
             int(state.step),
-            metrics=kept,
+            metrics=ranked,
             args=ocp.args.Composite(
-                state=ocp.args.StandardSave(_of_all_processes(state)),
+                state=ocp.args.StandardSave(_to_global(state)),
                 data=grain.checkpoint.CheckpointSave(batches),
-                contents=ocp.args.JsonSave(contents),
+                contents=ocp.args.JsonSave(manifest),
             ),
         )
 
 
 def save_initial(manager: ocp.CheckpointManager, state: PyTree) -> None:
-    """Saves a state of step 0, from which training starts with the first batch of the data.
+    """Saves a checkpoint of step 0, from which training starts with the first batch.
+
+    Args:
+        manager: from `open_manager`.
+        state: the training state at step 0.
 
     Raises:
         UserError: it cannot be written.
     """
-    contents = {"checksums": tree_checksums(state)}
-    with _writable(manager):
+    manifest = Manifest(checksums=tree_checksums(state))
+    with _writing(manager):
         manager.save(
             0,
             args=ocp.args.Composite(
-                state=ocp.args.StandardSave(state), contents=ocp.args.JsonSave(contents)
+                state=ocp.args.StandardSave(state), contents=ocp.args.JsonSave(manifest)
             ),
         )
 
 
 def restore_latest(
-    manager: ocp.CheckpointManager, state: PyTree, batches: Any, num_pairs: int
+    manager: ocp.CheckpointManager, state: PyTree, batches: DataIterator, num_pairs: int
 ) -> PyTree:
-    """Returns the last sound checkpoint's state and moves `batches` to its position.
+    """Restores the last sound checkpoint, and moves `batches` to its position.
 
-    Damaged ones behind it are named on standard error and set aside, in `workdir`/damaged: their
-    steps will be saved again. Not if all are damaged, or for want of memory and the like.
+    Damaged checkpoints after it are quarantined and named on standard error; training will save
+    their steps again. If all checkpoints seem damaged, they stay where they are.
 
     Args:
-        manager: from `open_manager`; if it has no checkpoint, `state` is returned as it is.
-        state: a state of the same shapes, as it lies on the devices.
+        manager: from `open_manager`.
+        state: a state with the same shapes and shardings.
         batches: the iterator of the training data.
-        num_pairs: how many pairs the training data has.
+        num_pairs: the number of training pairs.
+
+    Returns:
+        The restored state, or `state` if there is no checkpoint.
 
     Raises:
-        UserError: there are checkpoints and none can be read, or they are of other data.
+        UserError: no checkpoint can be read, or the last sound one was trained on other data.
     """
-    workdir = Path(manager.directory).parent
-    damaged: list[tuple[int, str]] = []
+    damaged: dict[int, str] = {}
     for step in sorted(manager.all_steps(), reverse=True):
         restored = None
+        reason = f"another process cannot read the checkpoint {step}"
         try:
             restored = _restore(manager, step, state, batches)
         except CorruptCheckpoint as error:
             reason = str(error)
-        if not distributed.all_agree(restored is not None):
-            if restored:
-                reason = f"another process cannot read the checkpoint {step}"
-            damaged.append((step, reason))
-            continue
-        assert restored is not None
-        found, trained_on = restored
-        if trained_on not in (None, num_pairs):
-            raise UserError(
-                f"the run was trained on {trained_on} pairs and the data set has {num_pairs} "
-                "now: take another --workdir, or that data"
-            )
-        for bad, reason in damaged:
-            quarantine(workdir, Path(manager.directory) / str(bad), reason)
+        # All processes must continue from the same step.
+        if distributed.all_agree(restored is not None):
+            break
+        damaged[step] = reason
+    else:
         if damaged:
-            distributed.barrier("damaged checkpoints are set aside")
-            manager.reload()
-        return found
+            # Damage of all checkpoints is unlikely: leave them, and let the user look.
+            raise UserError(next(iter(damaged.values())))
+        return state
+    assert restored is not None
+    restored_state, trained_on = restored
+    if trained_on not in (None, num_pairs):
+        raise UserError(
+            f"the run was trained on {trained_on} pairs and the data set has {num_pairs} now: "
+            "take another workdir, or that data"
+        )
     if damaged:
-        # All of them: it may well be something else than damage, and they stay where they are.
-        raise UserError(damaged[0][1])
-    return state
+        workdir = Path(manager.directory).parent
+        for step, reason in damaged.items():
+            quarantine(workdir, Path(manager.directory) / str(step), reason)
+        distributed.barrier("damaged checkpoints are quarantined")
+        manager.reload()
+    return restored_state
+
+
+def _quarantine_damaged_metrics(workdir: Path) -> None:
+    """Quarantines metrics that would keep Orbax from reading the metrics of all checkpoints."""
+    damaged: dict[int, str] = {}
+    for step in all_steps(workdir):
+        try:
+            read_metrics(workdir, step)
+        except CorruptCheckpoint as error:
+            damaged[step] = str(error)
+    # No process may move what another one is still reading, or open what is about to move.
+    distributed.barrier("all metrics are read")
+    for step, reason in damaged.items():
+        quarantine(workdir, workdir / "checkpoints" / str(step) / "metrics", reason)
+    distributed.barrier("damaged metrics are quarantined")
 
 
 def _restore(
-    manager: ocp.CheckpointManager, step: int, state: PyTree, batches: Any
+    manager: ocp.CheckpointManager, step: int, state: PyTree, batches: DataIterator
 ) -> tuple[PyTree, int | None]:
-    """Returns a checkpoint's state, and of how many pairs its data was (None at the start).
+    """Returns a checkpoint's state and its number of training pairs, None for `save_initial`.
 
     Raises:
-        DamageError: it is not what was saved; `batches` is where it was before.
-        UserError: it cannot be read for another reason.
+        CorruptCheckpoint: it is not what was saved; `batches` keeps its position.
+        UserError: it cannot be read for another reason; `batches` keeps its position.
     """
-    folder = Path(manager.directory) / str(step)
-    shapes = jax.tree.map(ocp.tree.to_shape_dtype_struct, _of_all_processes(state))
+    folder = step_folder(Path(manager.directory).parent, step)
+    shapes = jax.tree.map(ocp.tree.to_shape_dtype_struct, _to_global(state))
+    # A checkpoint of step 0 has no position in the data.
     position = {"data": grain.checkpoint.CheckpointRestore(batches)} if step else {}
-    before = batches.get_state() if step else None
+    position_before = batches.get_state() if step else {}
     try:
         with reading(folder):
-            contents = read_manifest(folder)
+            manifest = read_manifest(folder)
             restored = manager.restore(
                 step,
                 args=ocp.args.Composite(state=ocp.args.StandardRestore(shapes), **position),
             )
-            own = _of_this_process(restored.state)
-            found = tree_checksums(own)
-            num_pairs: int | None = contents.get("num_pairs")
+            local_state = _to_local(restored.state)
+            checksums = tree_checksums(local_state)
+            num_pairs = manifest.get("num_pairs")
             if step:
-                found["data"] = json_checksum(batches.get_state())
-                found["num_pairs"] = json_checksum(num_pairs)
-            verify(found, contents)
-            return own, num_pairs
+                checksums["data"] = json_checksum(batches.get_state())
+                checksums["num_pairs"] = json_checksum(num_pairs)
+            verify(checksums, manifest)
+            return local_state, num_pairs
     except UserError:
         if step:
-            batches.set_state(before)
+            batches.set_state(position_before)
         raise
 
 
-def _of_all_processes(state: PyTree) -> PyTree:
-    """Returns a state that lies on this process's devices as one that lies on all devices."""
+def _to_global(state: PyTree) -> PyTree:
+    """Turns a state that is replicated on local devices into one replicated on all devices."""
     if jax.process_count() == 1:
         return state
-    everywhere: PyTree = multihost_utils.host_local_array_to_global_array(
+    replicated: PyTree = multihost_utils.host_local_array_to_global_array(
         state, distributed.global_mesh(), PartitionSpec()
     )
-    return everywhere
+    return replicated
 
 
-def _of_this_process(state: PyTree) -> PyTree:
+def _to_local(state: PyTree) -> PyTree:
+    """Turns a state that is replicated on all devices into one replicated on local devices."""
     if jax.process_count() == 1:
         return state
-    own: PyTree = multihost_utils.global_array_to_host_local_array(
+    replicated: PyTree = multihost_utils.global_array_to_host_local_array(
         state, distributed.global_mesh(), PartitionSpec()
     )
-    return own
+    return replicated
 
 
-def _require_room(folder: Path, state: PyTree) -> None:
-    """Raises UserError if the state does not fit on the disk, before Orbax's threads find out."""
+def _require_free_space(folder: Path, state: PyTree) -> None:
+    """Raises UserError if the disk is too full for a state, before Orbax begins to write it."""
     needed = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise UserError(
             f"a checkpoint takes {needed / 1e6:.1f} MB and {folder} has {free / 1e6:.1f} MB left: "
-            "make room and give the same command again; the checkpoints before are still there"
+            "make room and repeat the command; the earlier checkpoints are kept"
         )
 
 
 @contextlib.contextmanager
-def _writable(manager: ocp.CheckpointManager) -> Iterator[None]:
+def _writing(manager: ocp.CheckpointManager) -> Iterator[None]:
+    """Turns an exception raised while a checkpoint is written into one line."""
     try:
         yield
-    # Nor has what a full disk does.
+    # Orbax has no exception class for a full disk.
     except Exception as error:
+        steps = ", ".join(map(str, all_steps(Path(manager.directory).parent)))
         raise UserError(
             f"a checkpoint cannot be written in {manager.directory} ({first_line(error)}); "
-            f"there are steps {', '.join(map(str, all_steps(Path(manager.directory).parent)))}"
+            f"earlier checkpoints: {steps or 'none'}"
         ) from error

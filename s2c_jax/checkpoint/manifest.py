@@ -1,11 +1,11 @@
-"""The manifest of a checkpoint: the checksum of each part, written beside them."""
+"""A checkpoint's manifest, with the checksums by which damage is noticed."""
 
 import contextlib
 import json
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import jax
 import numpy as np
@@ -18,8 +18,21 @@ class CorruptCheckpoint(UserError):
     """A checkpoint is not what was saved."""
 
 
+class Manifest(TypedDict):
+    """What is saved with a checkpoint as the JSON item "contents".
+
+    Attributes:
+        checksums: the CRC-32 of each leaf of the state, of "data", "num_pairs" and "metrics".
+        num_pairs: the number of training pairs; missing in a checkpoint of step 0 from
+            `save_initial`, which has no position in the data.
+    """
+
+    checksums: dict[str, int]
+    num_pairs: NotRequired[int]
+
+
 def tree_checksums(tree: PyTree) -> dict[str, int]:
-    """Returns the CRC-32 of each leaf's bytes, by its path."""
+    """Returns the CRC-32 of each leaf's bytes, by the leaf's path, such as "ema/params/kernel"."""
     return {
         jax.tree_util.keystr(path, simple=True, separator="/"): zlib.crc32(
             np.ascontiguousarray(leaf).data
@@ -28,45 +41,64 @@ def tree_checksums(tree: PyTree) -> dict[str, int]:
     }
 
 
-def json_checksum(value: Any) -> int:
+def json_checksum(value: object) -> int:
+    """Returns the CRC-32 of a value's JSON text, which does not depend on the order of keys."""
     return zlib.crc32(json.dumps(value, sort_keys=True).encode())
 
 
-def verify(found: Mapping[str, int], contents: Mapping[str, Any]) -> None:
-    """Raises ValueError unless what was read is what was saved."""
-    for name, checksum in found.items():
-        if contents["checksums"][name] != checksum:
-            raise ValueError(f"{name} is not what was saved")
+def read_manifest(folder: Path) -> Manifest:
+    """Reads the manifest of a checkpoint's folder; call it within `reading`.
 
-
-def read_manifest(folder: Path) -> dict[str, Any]:
+    Raises:
+        UserError: the checkpoint is from an earlier version, which wrote no manifest.
+    """
     if (folder / "num_pairs").is_dir():
         raise UserError(
             f"the checkpoint {folder} is of an earlier version, which kept no checksums: "
-            "take that version, or another --workdir"
+            "take that version, or another workdir"
         )
-    contents: dict[str, Any] = json.loads((folder / "contents" / "metadata").read_text())
-    return contents
+    manifest: Manifest = json.loads((folder / "contents" / "metadata").read_text())
+    return manifest
+
+
+def verify(checksums: Mapping[str, int], manifest: Manifest) -> None:
+    """Compares checksums of what was read with the manifest; call it within `reading`.
+
+    Raises:
+        ValueError: a checksum differs; the message names the part.
+    """
+    for name, checksum in checksums.items():
+        if manifest["checksums"][name] != checksum:
+            raise ValueError(f"{name} is not what was saved")
 
 
 @contextlib.contextmanager
 def reading(folder: Path) -> Iterator[None]:
+    """Turns an exception raised while a checkpoint is read into one line.
+
+    Raises:
+        CorruptCheckpoint: the checkpoint is damaged.
+        UserError: the computer cannot read it, such as for lack of memory; it may be sound.
+    """
     try:
         yield
     except UserError:
         raise
-    # What a damaged file makes of Orbax, TensorStore and Grain has no class of its own.
+    # Orbax, TensorStore and Grain raise exceptions of many classes for a damaged file.
     except Exception as error:
         message = f"the checkpoint {folder} cannot be read ({first_line(error)})"
-        # The machine's troubles, which may be over next time.
-        troubled = (
-            isinstance(error, MemoryError)
-            or (isinstance(error, OSError) and not isinstance(error, FileNotFoundError))
-            or "RESOURCE_EXHAUSTED" in str(error)
-        )
-        raise UserError(message) if troubled else CorruptCheckpoint(message) from error
+        raise CorruptCheckpoint(message) if _is_damage(error) else UserError(message) from error
 
 
 def first_line(error: Exception) -> str:
+    """Returns the first line of an exception's message, or its class's name without a message."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+def _is_damage(error: Exception) -> bool:
+    """Returns whether an exception is due to the files, and not to the memory or the disk."""
+    if isinstance(error, OSError):
+        # A missing file is damage. Other errors, such as of a network drive, may pass.
+        return isinstance(error, FileNotFoundError)
+    return not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error)

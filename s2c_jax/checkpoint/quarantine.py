@@ -1,28 +1,38 @@
-"""What is damaged goes to the run's folder damaged/."""
+"""Moves damaged checkpoints to the quarantine, `workdir`/damaged."""
 
-import sys
 from pathlib import Path
 
 from s2c_jax import distributed
-from s2c_jax.errors import UserError
+from s2c_jax.errors import UserError, print_error
 
 
 def quarantine(workdir: Path, folder: Path, reason: str) -> None:
-    """Moves what is damaged of a checkpoint out of the way, and says so; of all processes one."""
+    """Moves a damaged folder to `workdir`/damaged and prints why, on the primary process.
+
+    Args:
+        workdir: the run's folder.
+        folder: a checkpoint's folder, or the folder of one of its items.
+        reason: what is wrong with it.
+
+    Raises:
+        UserError: the folder cannot be moved.
+    """
     if not distributed.is_primary():
         return
     name = "_".join(folder.relative_to(workdir / "checkpoints").parts)
-    place, number = workdir / "damaged" / name, 1
-    while place.exists():
+    target = workdir / "damaged" / name
+    number = 1
+    while target.exists():
         number += 1
-        place = place.with_name(f"{name}_{number}")
+        target = target.with_name(f"{name}_{number}")
     try:
+        # The folder itself may be what is missing.
         if folder.exists():
-            place.parent.mkdir(exist_ok=True)
-            folder.rename(place)
-            reason += f": it is in {place} now"
+            target.parent.mkdir(exist_ok=True)
+            folder.rename(target)
+            reason += f": it is in {target} now"
     except OSError as error:
         raise UserError(
-            f"{reason}, nor can it be moved to {place} ({error.strerror or error})"
+            f"{reason}, and it cannot be moved to {target} ({error.strerror or error})"
         ) from None
-    print(f"s2c_jax: {reason}", file=sys.stderr)
+    print_error(reason)

@@ -1,4 +1,4 @@
-"""Which checkpoints a run has, and which of them is meant."""
+"""Which checkpoints a run has, and which one a user means."""
 
 import json
 from collections.abc import Mapping
@@ -9,59 +9,65 @@ import orbax.checkpoint as ocp
 from s2c_jax.checkpoint.manifest import json_checksum, read_manifest, reading, verify
 from s2c_jax.errors import UserError
 
-# The metric by which a checkpoint is the best: the smallest.
+# The metric that ranks checkpoints: the best checkpoint has the smallest value.
 RANKING_METRIC = "ciede2000"
 
 
 def ranking_metric(metrics: Mapping[str, float]) -> float:
+    """Returns the value by which a checkpoint with these metrics is ranked."""
     return metrics[RANKING_METRIC]
 
 
+def step_folder(workdir: Path, step: int) -> Path:
+    """Returns the folder of a checkpoint, as an absolute path, which Orbax needs."""
+    return workdir.absolute() / "checkpoints" / str(step)
+
+
 def all_steps(workdir: Path) -> list[int]:
-    """Returns the steps of the finished checkpoints in `workdir`, rising."""
+    """Returns the steps of the complete checkpoints of a run, in ascending order."""
     folder = workdir.absolute() / "checkpoints"
     return sorted(ocp.utils.checkpoint_steps(folder)) if folder.is_dir() else []
 
 
 def resolve_step(workdir: Path, step: int | str) -> int:
-    """Returns the step of a checkpoint.
+    """Returns the step of the checkpoint that a user means.
 
     Args:
-        workdir: the run's.
-        step: its step, "last" or "best": with the smallest `BEST_BY` over the validation pairs.
+        workdir: the run's folder.
+        step: a step; "last"; or "best", the checkpoint with the smallest `RANKING_METRIC` over the
+            validation pairs.
 
     Raises:
-        UserError: there is no such checkpoint.
+        UserError: there is no such checkpoint, or its metrics cannot be read.
     """
-    found = all_steps(workdir)
-    if not found:
+    steps = all_steps(workdir)
+    if not steps:
         raise UserError(f"{workdir} holds no checkpoint: has its first epoch ended?")
     if step == "last":
-        return found[-1]
+        return steps[-1]
     if step == "best":
-        metrics = {candidate: read_metrics(workdir, candidate) for candidate in found}
-        measured = {
-            candidate: ranking_metric(known) for candidate, known in metrics.items() if known
-        }
-        if not measured:
+        metrics = {candidate: read_metrics(workdir, candidate) for candidate in steps}
+        ranks = {candidate: ranking_metric(known) for candidate, known in metrics.items() if known}
+        if not ranks:
             raise UserError(f"{workdir} has no checkpoint with metrics: take the last")
-        return min(measured, key=measured.__getitem__)
-    if step not in found:
-        raise UserError(f"{workdir} has no checkpoint {step}; it has {', '.join(map(str, found))}")
+        return min(ranks, key=ranks.__getitem__)
+    if step not in steps:
+        raise UserError(f"{workdir} has no checkpoint {step}; it has {', '.join(map(str, steps))}")
     return int(step)
 
 
 def read_metrics(workdir: Path, step: int) -> dict[str, float]:
-    """Returns a checkpoint's metrics, none if it was not measured.
+    """Returns the metrics of a checkpoint; they are empty if the step was not measured.
 
     Raises:
-        UserError: they cannot be read.
+        CorruptCheckpoint: the metrics are not what was saved.
+        UserError: the metrics cannot be read.
     """
-    folder = workdir.absolute() / "checkpoints" / str(step)
+    folder = step_folder(workdir, step)
     with reading(folder):
-        contents = read_manifest(folder)
-        if "metrics" not in contents["checksums"]:
+        manifest = read_manifest(folder)
+        if "metrics" not in manifest["checksums"]:
             return {}
         metrics: dict[str, float] = json.loads((folder / "metrics" / "metrics").read_text())
-        verify({"metrics": json_checksum(metrics)}, contents)
+        verify({"metrics": json_checksum(metrics)}, manifest)
         return metrics

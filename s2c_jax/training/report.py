@@ -1,4 +1,4 @@
-"""What a run tells: TensorBoard, pictures, and a progress bar or plain lines."""
+"""Reports on a run: TensorBoard, sheets of samples, and a progress bar or plain lines."""
 
 import collections
 import contextlib
@@ -17,34 +17,21 @@ from s2c_jax import distributed
 from s2c_jax.drawing import image_files, sheets
 from s2c_jax.errors import UserError
 
-# Steps that may be queued on the devices: enough to keep them busy, few enough that neither memory
-# nor the progress shown runs ahead.
+# Steps that may be queued on the devices: enough to keep the devices busy, few enough that neither
+# memory nor the displayed progress runs ahead.
 _STEPS_IN_FLIGHT = 2
-
-
 # Seconds between two plain lines within an epoch.
 _LINE_PERIOD = 30.0
-
-
-# The validation pairs' metrics that an epoch's line shows; TensorBoard has all.
-_SHOWN = ("mae", "ciede2000")
+# Metrics of the validation pairs that an epoch's line shows; TensorBoard shows all.
+_METRICS_IN_LINE = ("mae", "ciede2000")
 
 
 class Report:
-    """Collects a run's losses and metrics and shows them.
+    """Collects a run's losses and metrics, and shows them. Use it as a context manager.
 
-    Use it in a `with`. Of several processes the first shows and writes. TensorBoard's scalars are
-    means over an epoch, at the number of epochs done. On a terminal there is a progress bar,
-    elsewhere a line at least every half minute.
-
-    Attributes:
-        workdir: pictures go to its samples/, events to its tensorboard/.
-        first_step: how many steps an earlier start has done.
-        last_step: the step at which the run ends.
-        steps_per_epoch: how many steps an epoch has.
-        batch_size: pictures a step.
-        skip_not_finite: whether steps with a skipped update are counted, and not in the means;
-            else one is an end.
+    Only the primary process shows and writes. TensorBoard's scalars are means over an epoch, and
+    their step is the number of epochs done. A terminal shows a progress bar. Other outputs get a
+    line for each epoch, and within an epoch one every `_LINE_PERIOD` seconds.
     """
 
     def __init__(
@@ -57,13 +44,26 @@ class Report:
         *,
         skip_not_finite: bool,
     ) -> None:
+        """Opens TensorBoard's file and the progress bar.
+
+        Args:
+            workdir: the run's folder, with samples/ for sheets and tensorboard/ for events.
+            first_step: the number of steps that earlier starts of the run have done.
+            last_step: the step at which the run ends.
+            steps_per_epoch: the number of steps of an epoch.
+            batch_size: pairs a step, over all devices.
+            skip_not_finite: whether steps with a skipped update are counted and left out of the
+                means. Otherwise the first of them raises an error.
+        """
         self._workdir = workdir
-        self._first_step, self._last_step = first_step, last_step
-        self._steps_per_epoch, self._batch_size = steps_per_epoch, batch_size
+        self._first_step = first_step
+        self._last_step = last_step
+        self._steps_per_epoch = steps_per_epoch
+        self._batch_size = batch_size
         self._skip_not_finite = skip_not_finite
-        # Events of an epoch that is trained once more are taken back.
         self._writer = tensorboardX.SummaryWriter(
             str(workdir / "tensorboard"),
+            # Drop an earlier start's events of epochs that are trained again.
             purge_step=first_step // steps_per_epoch + 1,
             write_to_disk=distributed.is_primary(),
         )
@@ -84,109 +84,91 @@ class Report:
 
     def __exit__(self, exception: object, *_: object) -> None:
         if exception is None:
-            self._fetch(0)
+            self.drain()
             if self._step > self._epoch_step:
-                self._step_line()
+                self._print_step_line()
         self._bar.close()
         self._writer.close()
 
     def _begin_epoch(self) -> None:
+        """Resets what is measured over an epoch."""
         self._epoch_step = self._step
-        # Unknown until the first batch is asked for: what is done between epochs is not counted.
-        self._epoch_time: float | None = None
-        self._step_time = self._waited = 0.0
+        # The clock starts when the first batch is requested: time between epochs is not counted.
+        self._epoch_start: float | None = None
+        self._last_fetch = 0.0
+        self._seconds_waited = 0.0
         self._skipped = 0
         self._sums: dict[str, float] = collections.defaultdict(float)
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
-        """Counts the time within as waiting for data."""
-        asked = time.perf_counter()
-        if self._epoch_time is None:
-            self._epoch_time = asked
+        """Counts the time within the context as waiting for data."""
+        start = time.perf_counter()
+        if self._epoch_start is None:
+            self._epoch_start = start
         yield
-        self._waited += time.perf_counter() - asked
+        self._seconds_waited += time.perf_counter() - start
 
     def log_step(self, step: int, losses: Mapping[str, Float[Array, ""]]) -> None:
-        """Counts a step's losses, when the devices have computed them.
+        """Queues a step's losses; they are fetched when the devices have computed them.
 
         Args:
-            step: how many steps are done with this one.
-            losses: scalars by name, on the devices; they are fetched a few steps later.
+            step: the step's number, from 1 on.
+            losses: scalars by name, on the devices, and "skipped_updates".
 
         Raises:
-            UserError: an update of a step that is fetched now was skipped.
+            UserError: a step that is fetched now has a skipped update, without `skip_not_finite`.
         """
         self._in_flight.append((step, losses))
         self._fetch(_STEPS_IN_FLIGHT)
 
     def drain(self) -> None:
-        """Waits for all steps so far.
+        """Waits for all steps so far, and fetches their losses.
 
         Raises:
-            UserError: an update of one of them was skipped.
+            UserError: one of them has a skipped update, without `skip_not_finite`.
         """
         self._fetch(0)
-
-    def _fetch(self, leave: int) -> None:
-        while len(self._in_flight) > leave:
-            step, losses = self._in_flight.popleft()
-            losses = dict(jax.device_get(losses))
-            skipped = bool(losses.pop("skipped_updates"))
-            if skipped and not self._skip_not_finite:
-                raise UserError(
-                    f"step {step}: the gradient is not finite (D {losses['discriminator_loss']:g}, "
-                    f"G {losses['generator_loss']:g}). The checkpoints in {self._workdir} are "
-                    "sound; see in its tensorboard/ what grew, and lower that loss's weight or "
-                    "config.optimizer.learning_rate, or set config.optimizer.skip_not_finite"
-                )
-            self._step = step
-            self._skipped += skipped
-            for name, value in losses.items():
-                if not skipped:
-                    self._sums[name] += float(value)
-            self._step_time = time.perf_counter()
-            self._bar.update()
-            if self._bar.disable and self._step_time - self._line_time > _LINE_PERIOD:
-                self._step_line()
-
-    def _step_line(self) -> None:
-        self._line(f"epoch {-(-self._step // self._steps_per_epoch)} (step {self._step})")
 
     def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Writes the means of the epoch that ends here.
+        """Writes the epoch's means to TensorBoard, prints its line, and begins the next epoch.
 
         Args:
-            epoch: how many epochs are done now.
-            metrics: of the validation pairs, by name; empty if they were not measured.
+            epoch: the number of epochs done.
+            metrics: metrics of the validation pairs; empty if they were not measured.
+
+        Raises:
+            UserError: a step of the epoch has a skipped update, without `skip_not_finite`.
         """
-        self._fetch(0)
+        self.drain()
         speed = {
             "speed/images_per_second": self._images_per_second(),
-            "speed/data_wait_share": self._waited / self._epoch_seconds(),
+            "speed/data_wait_share": self._seconds_waited / self._epoch_seconds(),
         }
         validation = {f"validation/{name}": value for name, value in metrics.items()}
         skipped = {"skipped_steps": self._skipped} if self._skip_not_finite else {}
         for name, value in {**self._means(), **speed, **skipped, **validation}.items():
             self._writer.add_scalar(name, value, epoch)
         extra = "".join(
-            f"  validation/{name} {metrics[name]:.4f}" for name in _SHOWN if name in metrics
+            f"  validation/{name} {metrics[name]:.4f}"
+            for name in _METRICS_IN_LINE
+            if name in metrics
         )
         wait = f"  waited for data {speed['speed/data_wait_share']:.1%}"
-        self._line(f"epoch {epoch}", extra + wait)
+        self._print_line(f"epoch {epoch}", extra + wait)
         self._begin_epoch()
 
     def log_images(
         self, epoch: int, columns: Mapping[str, UInt8[np.ndarray, "count height width 3"]]
     ) -> None:
-        """Writes a sheet of pictures to samples/ and TensorBoard.
+        """Writes a sheet of samples to samples/ and to TensorBoard.
 
         Args:
-            epoch: how many epochs are done now.
-            columns: pictures by title, in the order in which they stand beside each other.
+            epoch: the number of epochs done.
+            columns: the sheet's columns from left to right: pictures by title, uint8 RGB.
 
         Raises:
-            UserError: they cannot be written.
+            UserError: the sheet cannot be written.
         """
         if not distributed.is_primary():
             return
@@ -199,22 +181,57 @@ class Report:
         self._writer.add_image("samples", np.asarray(sheet), epoch, dataformats="HWC")
         self._writer.flush()
 
+    def _fetch(self, in_flight: int) -> None:
+        """Fetches the losses of the oldest steps until only `in_flight` steps are queued."""
+        while len(self._in_flight) > in_flight:
+            step, device_losses = self._in_flight.popleft()
+            losses = dict(jax.device_get(device_losses))
+            skipped = bool(losses.pop("skipped_updates"))
+            if skipped and not self._skip_not_finite:
+                raise UserError(
+                    f"step {step}: the gradient is not finite (D {losses['discriminator_loss']:g}, "
+                    f"G {losses['generator_loss']:g}). The checkpoints in {self._workdir} are "
+                    "sound; see in its tensorboard/ what grew, and lower that loss's weight or "
+                    "config.optimizer.learning_rate, or set config.optimizer.skip_not_finite"
+                )
+            self._step = step
+            self._skipped += skipped
+            if not skipped:
+                for name, value in losses.items():
+                    self._sums[name] += float(value)
+            self._last_fetch = time.perf_counter()
+            self._bar.update()
+            if self._bar.disable and self._last_fetch - self._line_time > _LINE_PERIOD:
+                self._print_step_line()
+
     def _epoch_seconds(self) -> float:
-        return self._step_time - (self._epoch_time or 0.0)
+        return self._last_fetch - (self._epoch_start or 0.0)
 
     def _images_per_second(self) -> float:
         return (self._step - self._epoch_step) * self._batch_size / self._epoch_seconds()
 
     def _means(self) -> dict[str, float]:
+        """Returns the means of the losses over the epoch's steps so far, without skipped ones."""
         steps = self._step - self._epoch_step - self._skipped
         return {name: value / steps for name, value in self._sums.items()}
 
-    def _line(self, place: str, extra: str = "") -> None:
+    def _print_step_line(self) -> None:
+        """Prints a line about an epoch that has not ended."""
+        epoch = -(-self._step // self._steps_per_epoch)
+        self._print_line(f"epoch {epoch} (step {self._step})")
+
+    def _print_line(self, position: str, extra: str = "") -> None:
+        """Prints a line on standard error, on the primary process.
+
+        Args:
+            position: the epoch, and the step if the epoch has not ended.
+            extra: what stands between the losses and the speed.
+        """
         if not distributed.is_primary():
             return
         self._line_time = time.perf_counter()
-        seconds_a_step = (self._line_time - self._run_time) / (self._step - self._first_step)
-        left = tqdm.tqdm.format_interval(seconds_a_step * (self._last_step - self._step))
+        seconds_per_step = (self._line_time - self._run_time) / (self._step - self._first_step)
+        left = tqdm.tqdm.format_interval(seconds_per_step * (self._last_step - self._step))
         losses = "".join(
             f"  {letter} {value:.3f}"
             for letter, name in (("D", "discriminator_loss"), ("G", "generator_loss"))
@@ -222,9 +239,9 @@ class Report:
         )
         skipped = f"  skipped {self._skipped}" if self._skipped else ""
         line = (
-            f"{place} of {-(-self._last_step // self._steps_per_epoch)}{losses}{skipped}{extra}"
+            f"{position} of {-(-self._last_step // self._steps_per_epoch)}{losses}{skipped}{extra}"
             f"  {self._images_per_second():.1f} images/s  {left} left"
         )
-        # Whoever read it may be gone, and training goes on.
+        # The terminal may be gone. Training continues without it.
         with contextlib.suppress(OSError):
             self._bar.write(line, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Being told to stop: SIGTERM from a scheduler, SIGINT from Ctrl-C."""
+"""Stops a run on a signal: SIGTERM from a scheduler, SIGINT from Ctrl-C."""
 
 import contextlib
 import os
@@ -10,21 +10,24 @@ from signal import Signals
 import jax
 from jax.experimental import multihost_utils
 
+# The file descriptor of standard error.
+_STDERR = 2
+
 
 class Stop:
-    """Whether to stop.
+    """Says whether a signal has come.
 
     Attributes:
-        signal: the signal that said so to this process, None before.
+        signal: the signal that this process received, or None.
     """
 
     signal: Signals | None = None
 
     def after(self, step: int) -> Signals | None:
-        """Returns the signal to stop for after a step; all processes of a run get the same answer.
+        """Returns the signal to stop for after a step, or None; all processes get the same answer.
 
         Args:
-            step: how many steps are done, rising from call to call.
+            step: the number of steps done, which increases from call to call.
         """
         if jax.process_count() == 1:
             return self.signal
@@ -33,10 +36,10 @@ class Stop:
 
 @contextlib.contextmanager
 def stop_on_signals() -> Iterator[Stop]:
-    """Takes note of the first SIGTERM or SIGINT within; a second one ends the process at once.
+    """Records the first SIGTERM or SIGINT within the context; a second one ends the process.
 
-    Of a run of several processes JAX takes note of SIGTERM, to any of them, and SIGINT is left as
-    it is. Outside of the main thread, where Python has no signals, nothing is ever noted.
+    With several processes, JAX handles a SIGTERM to any of them, and SIGINT keeps its handler.
+    Outside the main thread Python cannot handle signals, and none is recorded.
     """
     stop = Stop()
     if jax.process_count() > 1 or threading.current_thread() is not threading.main_thread():
@@ -44,16 +47,16 @@ def stop_on_signals() -> Iterator[Stop]:
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
-    def note(number: int, _: object) -> None:
+    def record(number: int, _: object) -> None:
         stop.signal = Signals(number)
         for other in before:
             signal.signal(other, signal.SIG_DFL)
-        # Whoever reads this may have got the signal as well, and be gone.
+        # Write to the descriptor: the handler may interrupt a print. The terminal may be gone.
         with contextlib.suppress(OSError):
-            os.write(2, f"{stop.signal.name}: a checkpoint, then the end\n".encode())
+            os.write(_STDERR, f"{stop.signal.name}: a checkpoint, then the end\n".encode())
 
     for number in before:
-        signal.signal(number, note)
+        signal.signal(number, record)
     try:
         yield stop
     finally:
