@@ -1,15 +1,19 @@
-# The commands of README. PYTHON and VENV choose another interpreter and another place.
+# The commands of README.
+# PYTHON: the interpreter of the environment. VENV: the environment's folder.
 PYTHON ?= python3
 VENV ?= .venv
+# Test processes. Each takes up to 3 GB of memory.
+WORKERS ?= 2
 WORKDIR ?= runs/openmoji
 BIN = $(VENV)/bin
 
-.PHONY: demo install test parity browser clean
+.PHONY: demo install lint quick test parity browser clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo     train on OpenMoji's drawings and colour held-out sketches (10 minutes)"
-	@echo "make test     ruff, mypy and pytest"
+	@echo "make quick    ruff, mypy and the quick tests (2 minutes)"
+	@echo "make test     ruff, mypy and all tests (10 minutes)"
 	@echo "make parity   the same numbers as PyTorch and Keras, which it installs"
 	@echo "make browser  the web pages in Chromium, for which it installs playwright"
 	@echo "make install  the environment alone, in $(VENV)"
@@ -28,11 +32,17 @@ demo: install
 	$(BIN)/python -m s2c_jax.main --config configs/openmoji.py --workdir $(WORKDIR)
 	$(BIN)/python -m s2c_jax.colorize --workdir $(WORKDIR) --held_out 24 --output $(WORKDIR)/colored --overwrite
 
-test: install
+lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+
+# loadfile: the tests of a file share its trained runs, so they run in one process.
+quick: lint
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not slow"
+
+test: lint
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 # PyTorch is large: only these tests need it.
 $(VENV)/parity: $(VENV)/installed
