@@ -1,11 +1,11 @@
-"""The Kaggle pairs with the default settings.
+"""The default settings on the Kaggle pairs, 512 px.
 
 python -m s2c_jax.datasets anime_sketch_colorization/512 --manual_dir DOWNLOADS
 python -m s2c_jax.main --config configs/kaggle.py --workdir runs/kaggle
 
-They are the article's but for those that coloured small drawings better in short runs
-(experiments/quality/README.md); on these pairs they have not been run to their end. The article's
-recipe is configs/sketch2color.py.
+The defaults are the article's settings, except those for which experiments/quality/README.md found
+better ones in short runs on small drawings. No run on the Kaggle pairs has been trained to its end.
+configs/sketch2color.py is the article's recipe.
 """
 
 import ml_collections

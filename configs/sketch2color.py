@@ -1,12 +1,14 @@
-"""The article's recipe, to the letter: 512 px, batch 8, 43 epochs, all four losses.
+"""The article's recipe to the letter: 512 px, batch size 8, 43 epochs, all four losses.
 
 python -m s2c_jax.datasets anime_sketch_colorization/512 --manual_dir DOWNLOADS
 python -m s2c_jax.main --config configs/sketch2color.py --workdir runs/sketch2color
 python -m s2c_jax.main --config configs/sketch2color.py:hints --workdir runs/sketch2color_hints
 
-With ":hints" the network also takes hints and palettes. The recipe is meant for an accelerator; on
-the Kaggle pairs it has not been run to its end. What its losses do on a smaller data set:
-experiments/article_losses/README.md. What colours better there: experiments/quality/README.md.
+The recipe needs an accelerator. It has not been trained to its end on the Kaggle pairs.
+experiments/article_losses/README.md shows its losses on a smaller data set, and
+experiments/quality/README.md which settings colour better there.
+
+With the variant ":hints" the network also takes hints and palettes.
 """
 
 import ml_collections

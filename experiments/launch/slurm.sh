@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# A process for each GPU: JAX gives each of SLURM's tasks the GPU of its number in the node.
+# One process for each GPU: JAX gives each task of SLURM the GPU with the task's number in the node.
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=8
 #SBATCH --gpus-per-node=8
 #SBATCH --cpus-per-task=8
 #SBATCH --time=12:00:00
-# Two minutes before the time is over the processes get SIGTERM, and save.
+# The processes get SIGTERM two minutes before the time limit, and write a checkpoint.
 #SBATCH --signal=TERM@120
 #SBATCH --requeue
-# The log of all starts is one.
+# All starts append to one log.
 #SBATCH --open-mode=append
 #SBATCH --output=%x-%j.log
 
@@ -16,8 +16,8 @@
 srun python -m s2c_jax.main --distributed "$@"
 status=$?
 
-# 128 + SIGTERM: the run was saved and is not at its end. Whatever else is an error, and is not tried
-# again.
+# 143 is 128 + SIGTERM: the run has a checkpoint and is not finished, so start it again. Any other status
+# is the end of the run or an error, which another start would not mend.
 if [ "$status" -eq 143 ]; then
   scontrol requeue "$SLURM_JOB_ID"
 fi
