@@ -79,6 +79,6 @@ def train(config: str, settings: Mapping[str, object], workdir: Path | None = No
 def resident_kilobytes(process_id: int) -> int:
     """Returns the resident memory of a process in kB of 1024 bytes, from Linux's /proc."""
     status = Path(f"/proc/{process_id}/status").read_text()
-    found = re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
-    assert found is not None, status
-    return int(found[1])
+    match = re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
+    assert match is not None, status
+    return int(match[1])

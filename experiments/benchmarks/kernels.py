@@ -79,14 +79,14 @@ def main() -> None:
             for _ in range(options.steps):
                 last = work.train()
             work.wait(last)
-        found = kernels(Path(folder))
+        durations = kernels(Path(folder))
     kinds: Counter[str] = Counter()
-    for name, nanoseconds in found.items():
+    for name, nanoseconds in durations.items():
         kinds[kind(name)] += nanoseconds
     total = kinds.total()
     print(f"{1e-6 * total / options.steps:.2f} ms of kernels a step\n")
     print(table("kind of kernel", kinds.most_common(), options.steps, total), end="\n\n")
-    print(table("kernel", ((name[:80], each) for name, each in found.most_common(TOP)),
+    print(table("kernel", ((name[:80], each) for name, each in durations.most_common(TOP)),
                 options.steps, total))  # fmt: skip
 
 

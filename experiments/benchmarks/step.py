@@ -69,12 +69,12 @@ def run(
 
 def table(lines: list[dict[str, Any]], ceiling: Mapping[str, Any], size: int) -> str:
     """Returns medians of measurements as Markdown, in the order of the first round."""
-    found = defaultdict(list)
+    groups = defaultdict(list)
     for line in lines:
-        found[line["peer"], line["batch"]].append(line)
+        groups[line["peer"], line["batch"]].append(line)
     medians = {
         key: {column: statistics.median(line[column] for line in group) for column in COLUMNS}
-        for key, group in found.items()
+        for key, group in groups.items()
     }
     titles = ["batch", *COLUMNS.values()]
     titles[2:2] = ["ratio to the fastest peer", "share of the product's ceiling"]

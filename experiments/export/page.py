@@ -28,10 +28,10 @@ def color(page: Page, file: Path) -> tuple[float, float]:
     page.set_input_files("#file", file)
     page.get_by_text(" s of them").wait_for()
     status = page.locator("#status").inner_text()
-    found = re.search(r"in ([\d.]+) s, the network ([\d.]+) s", status)
-    assert found is not None, status
+    match = re.search(r"in ([\d.]+) s, the network ([\d.]+) s", status)
+    assert match is not None, status
     page.evaluate("document.getElementById('status').textContent = ''")
-    return float(found[1]), float(found[2])
+    return float(match[1]), float(match[2])
 
 
 def main() -> None:

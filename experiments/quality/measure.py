@@ -86,12 +86,12 @@ def table(results: dict[str, list[dict[str, float]]]) -> str:
         f"| | seeds | {' | '.join(METRICS)} |",
         f"| --- | --- |{' ---: |' * len(METRICS)}",
     ]
-    for title, found in results.items():
-        cells = [f"{statistics.mean(each[metric] for each in found):.4f}" for metric in METRICS]
-        values = [each[METRICS[0]] for each in found]
+    for title, seeds in results.items():
+        cells = [f"{statistics.mean(each[metric] for each in seeds):.4f}" for metric in METRICS]
+        values = [each[METRICS[0]] for each in seeds]
         spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
         cells[0] = f"{statistics.mean(values):.2f}{spread}"
-        lines.append(f"| {title} | {len(found)} | {' | '.join(cells)} |")
+        lines.append(f"| {title} | {len(seeds)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -78,8 +78,8 @@ def all_reduces_of_step(size: int) -> AllReduces:
         build.map_over_devices(build.build_step(config)), config
     ).as_text()
     assert program is not None
-    found = collectives(program)
-    return AllReduces(len(found), sum(numbers for _, numbers in found) * 4 / 1e6)
+    operations = collectives(program)
+    return AllReduces(len(operations), sum(numbers for _, numbers in operations) * 4 / 1e6)
 
 
 def seconds_to_reduce(machine: Machine, chips: int, reduced: AllReduces) -> float:

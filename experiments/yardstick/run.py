@@ -92,7 +92,7 @@ def table(theirs: list[dict[str, float]], ours: list[dict[str, float]]) -> str:
     """Returns a Markdown table: medians and ranges over the seeds, and the rank-sum test."""
     lines = ["| | PyTorch | s2c_jax | p |", "| --- | --- | --- | ---: |"]
     for metric in theirs[0]:
-        both = [[each[metric] for each in found] for found in (theirs, ours)]
+        both = [[each[metric] for each in seeds] for seeds in (theirs, ours)]
         cells = [
             f"{statistics.median(values):.4f} ({min(values):.4f} to {max(values):.4f})"
             for values in both
