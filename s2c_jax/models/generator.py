@@ -107,8 +107,8 @@ class Generator(nn.Module):
         return x, outputs[:-1]
 
     def _join_palette(
-        self, x: Float[Array, "batch rows columns in"], palette: Float[Array, "batch 4 4 4"]
-    ) -> Float[Array, "batch rows columns 2*in"]:
+        self, x: Float[Array, "batch rows columns features"], palette: Float[Array, "batch 4 4 4"]
+    ) -> Float[Array, "batch rows columns 2*features"]:
         """Returns the bottleneck, concatenated with the encoding of the palette at every place."""
         features = self.channels[-1]
         encoding = nn.Dense(features, dtype=self.dtype, name="palette_0")(palette.reshape(-1, 64))
