@@ -1,1 +1,1 @@
-"""Carries a run's generator to where s2c_jax is not: ONNX, StableHLO, a single HTML file."""
+"""Exports a run's generator for use without s2c_jax: ONNX, StableHLO, or a single HTML file."""

@@ -1,33 +1,40 @@
-"""What somebody has to know who has nothing but the exported file."""
+"""Metadata of exported files: all that is needed to use the network without this package."""
 
 import importlib.metadata
-from typing import Any
+from typing import TYPE_CHECKING
 
 from s2c_jax.inference.load import TrainedGenerator
 from s2c_jax.inference.onnx_backend import network_inputs
 
+if TYPE_CHECKING:
+    import onnx
+
+_SIGNATURE = {
+    "sketch": "float32, batch x height x width x RGB, in [-1, 1]: level / 127.5 - 1; "
+    "height and width are multiples of {multiple}, and it was trained at {image_size} px",
+    "hints": "float32, like the sketch but of four channels: (level / 127.5 - 1) * alpha, and "
+    "alpha in [0, 1]; zeros where there is no hint",
+    "palette": "float32, batch x band x colour x RGBA, coded like hints: up to four colours "
+    "for each quarter of the height, from top to bottom; zeros where there is no colour",
+    "color": "float32, batch x height x width x RGB, in [-1, 1]: level = (color + 1) * 127.5",
+}
+
 
 def metadata(trained: TrainedGenerator, licence: str) -> dict[str, str]:
-    """Returns what somebody has to know who has nothing but the file.
+    """Returns the metadata of an exported file: its inputs, its output and its origin.
 
     Args:
         trained: the generator.
-        licence: of the pictures that it was trained on.
+        licence: the licence of the pictures that it was trained on.
     """
-    generator, size = trained.generator, trained.config.image_size
+    generator, image_size = trained.generator, trained.config.image_size
     multiple = 2 ** len(generator.channels)
-    said = {
-        "sketch": "float32, batch x height x width x RGB, in [-1, 1]: level / 127.5 - 1; "
-        f"height and width are multiples of {multiple}, and it was trained at {size} px",
-        "hints": "float32, like the sketch but of four channels: (level / 127.5 - 1) * alpha, and "
-        "alpha in [0, 1]; zeros where nothing is said",
-        "palette": "float32, batch x band x colour x RGBA, coded like hints: up to four colours "
-        "for each quarter of the height, from top to bottom; zeros where nothing is said",
-        "color": "float32, batch x height x width x RGB, in [-1, 1]: level = (color + 1) * 127.5",
-    }
     return {
-        **{name: said[name] for name in (*network_inputs(generator), "color")},
-        "image_size": str(size),
+        **{
+            name: _SIGNATURE[name].format(multiple=multiple, image_size=image_size)
+            for name in (*network_inputs(generator), "color")
+        },
+        "image_size": str(image_size),
         "step": str(trained.step),
         "trained_on": trained.config.dataset.name,
         "license": licence,
@@ -35,28 +42,28 @@ def metadata(trained: TrainedGenerator, licence: str) -> dict[str, str]:
     }
 
 
-def encode_onnx(model: Any, said: dict[str, str]) -> bytes:
+def encode_onnx(model: "onnx.ModelProto", entries: dict[str, str]) -> bytes:
     """Returns the content of an ONNX file.
 
     Args:
-        model: from `to_onnx`.
-        said: from `metadata`.
+        model: from `to_onnx`; the metadata is added to it.
+        entries: from `metadata`.
     """
-    for key, value in said.items():
-        model.metadata_props.add(key=key, value=value)
+    for key, text in entries.items():
+        model.metadata_props.add(key=key, value=text)
     return model.SerializeToString()
 
 
 def licence_of(dataset: str, image_size: int) -> str:
-    """Returns the licence that a data set states, or that it states none.
+    """Returns the licence that a data set states, or a remark that it states none.
 
     Args:
-        dataset: a TFDS builder.
-        image_size: its config.
+        dataset: the name of a TFDS builder.
+        image_size: the builder's config.
     """
     import tensorflow_datasets as tfds
 
-    # Makes its builders known.
+    # Registers the package's builders.
     import s2c_jax.datasets  # noqa: F401
 
     try:

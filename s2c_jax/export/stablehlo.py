@@ -1,4 +1,4 @@
-"""The generator as StableHLO, for JAX without this package."""
+"""Exports the generator as StableHLO, which JAX runs without this package."""
 
 import jax
 import jax.export
@@ -8,19 +8,19 @@ from jaxtyping import PyTree
 from s2c_jax.inference.onnx_backend import inference_function, network_inputs
 from s2c_jax.models.generator import Generator
 
-# Of JAX's names: what a StableHLO file runs on.
+# The platforms that a StableHLO file runs on, by JAX's names.
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 
 
 def to_stablehlo(generator: Generator, variables: PyTree) -> jax.export.Exported:
-    """Converts a generator to StableHLO, which JAX runs without this package.
+    """Converts a generator to StableHLO.
 
     Args:
         generator: the network.
         variables: its variables.
 
     Returns:
-        A function of the `inputs`, in their order, for all of `PLATFORMS`.
+        A function of the arrays that `network_inputs` names, in that order, for all `PLATFORMS`.
     """
     scope = jax.export.SymbolicScope()
     arguments = [

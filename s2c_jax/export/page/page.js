@@ -1,50 +1,56 @@
-// The page: a file comes in, the network colours it, a file goes out. Nothing leaves the browser.
+// The page: takes a file, lets the network colour it, and offers the result. Nothing leaves the browser.
 
-const MAX_BYTES = 32 * 2 ** 20, MAX_PIXELS = 4096 * 4096;
-const about = JSON.parse(document.getElementById("about").textContent);
-const get = (id) => document.getElementById(id);
-const say = (text, isError = false) => {
-  get("status").textContent = text;
-  get("status").className = isError ? "error" : "";
-};
+const element = (id) => document.getElementById(id);
+const metadata = JSON.parse(element("metadata").textContent);
 
-// What is in the page as gzip in base64.
+function showStatus(text, isError = false) {
+  element("status").textContent = text;
+  element("status").className = isError ? "error" : "";
+}
+
+// Decodes an element of the page that holds base64 of gzip.
 async function unpack(id) {
-  const text = atob(get(id).textContent.trim());
+  const text = atob(element(id).textContent.trim());
   const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-async function start() {
+// Returns ONNX Runtime Web and a session with the network.
+async function startNetwork() {
   const source = new Blob([await unpack("runtime")], { type: "text/javascript" });
   const ort = await import(URL.createObjectURL(source));
   ort.env.wasm.wasmBinary = (await unpack("wasm")).buffer;
-  // More need a server that says so.
+  // Threads need a server that sends cross-origin isolation headers.
   ort.env.wasm.numThreads = 1;
-  return [ort, await ort.InferenceSession.create(await unpack("model"), { executionProviders: ["wasm"] })];
+  const options = { executionProviders: ["wasm"] };
+  return [ort, await ort.InferenceSession.create(await unpack("model"), options)];
 }
 
-function normalized(square) {
-  return square.data.map((level) => level / 127.5 - 1);
-}
-
-async function infer([ort, session], square) {
-  const side = square.width, inputs = { sketch: new ort.Tensor("float32", normalized(square), [1, side, side, 3]) };
-  const zeros = (...shape) => new ort.Tensor("float32", new Float32Array(shape.reduce((a, b) => a * b)), shape);
+// Returns the network's output for a sketch without hints or palette.
+async function infer([ort, session], networkInput) {
+  const side = networkInput.width;
+  const tensor = (data, ...shape) => new ort.Tensor("float32", data, shape);
+  const zeros = (...shape) => tensor(new Float32Array(shape.reduce((a, b) => a * b)), ...shape);
+  const inputs = {
+    sketch: tensor(networkInput.data.map((level) => level / 127.5 - 1), 1, side, side, 3),
+  };
   if (session.inputNames.includes("hints")) inputs.hints = zeros(1, side, side, 4);
-  if (session.inputNames.includes("palette")) inputs.palette = zeros(1, 4, 4, 4);
+  if (session.inputNames.includes("palette")) inputs.palette = zeros(1, BANDS, COLORS, 4);
   const { color } = await session.run(inputs);
   return picture(side, side, 3, color.data.map((value) => Math.round((value + 1) * 127.5)));
 }
 
-async function read(file) {
-  if (file.size > MAX_BYTES) throw new Error(`${file.name}: larger than 32 MB`);
+// Reads a file as RGB on white paper.
+async function readSketch(file) {
+  if (file.size > MAX_FILE_BYTES) throw new Error(`${file.name}: larger than ${MAX_FILE_BYTES / 2 ** 20} MB`);
   const bitmap = await createImageBitmap(file, { colorSpaceConversion: "none" }).catch(() => {
-    throw new Error(`${file.name}: no picture that this browser can read`);
+    throw new Error(`${file.name}: not a picture that this browser can read`);
   });
-  const { width, height } = bitmap;
-  if (width * height > MAX_PIXELS) throw new Error(`${file.name}: ${width}x${height} pixels are more than 4096x4096`);
+  const { width, height } = bitmap, maxSide = Math.sqrt(MAX_PIXELS);
+  if (width * height > MAX_PIXELS) {
+    throw new Error(`${file.name}: ${width}x${height} pixels are more than ${maxSide}x${maxSide}`);
+  }
   const canvas = new OffscreenCanvas(width, height).getContext("2d");
   canvas.fillStyle = "white";
   canvas.fillRect(0, 0, width, height);
@@ -57,48 +63,55 @@ async function read(file) {
   return sketch;
 }
 
-function show(canvas, width, height, rgba) {
+// Shows RGBA levels on the canvas, and offers them as a PNG file.
+async function showResult(rgba, width, height, name) {
+  const canvas = element("result"), link = element("download");
   [canvas.width, canvas.height] = [width, height];
   canvas.getContext("2d").putImageData(new ImageData(rgba, width, height), 0, 0);
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve));
+  URL.revokeObjectURL(link.href);
+  link.href = URL.createObjectURL(blob);
+  link.download = name.replace(/\.[^.]*$/, "") + "_coloured.png";
+  link.hidden = false;
 }
 
-const network = start();
+const network = startNetwork();
 network.then(
-  () => say("Ready."),
-  (error) => say(`This browser cannot run it: ${error.message}`, true),
+  () => showStatus("Ready."),
+  (error) => showStatus(`This browser cannot run the network: ${error.message}`, true),
 );
 
-async function color(file) {
-  get("download").hidden = true;
+async function colorFile(file) {
+  element("download").hidden = true;
   try {
-    say("Colouring …");
-    const running = await network, sketch = await read(file);
-    const begun = performance.now();
-    const seen = reduce(sketch, Number(about.image_size)), reduced = performance.now();
-    const colored = await infer(running, seen), inferred = performance.now();
-    show(get("result"), sketch.width, sketch.height, composite(sketch, seen, colored));
-    const blob = await new Promise((resolve) => get("result").toBlob(resolve));
-    URL.revokeObjectURL(get("download").href);
-    get("download").href = URL.createObjectURL(blob);
-    get("download").download = file.name.replace(/\.[^.]*$/, "") + "_coloured.png";
-    get("download").hidden = false;
-    const seconds = (from, to) => ((to - from) / 1000).toFixed(2);
-    say(
-      `${sketch.width}x${sketch.height} pixels in ${seconds(begun, performance.now())} s, ` +
-        `the network ${seconds(reduced, inferred)} s of them.`,
+    showStatus("Colouring …");
+    const running = await network, sketch = await readSketch(file);
+    const { width, height } = sketch, times = [performance.now()];
+    const networkInput = downscaleSketch(sketch, Number(metadata.image_size));
+    times.push(performance.now());
+    const networkOutput = await infer(running, networkInput);
+    times.push(performance.now());
+    await showResult(composite(sketch, networkInput, networkOutput), width, height, file.name);
+    times.push(performance.now());
+    const seconds = (from, to) => ((times[to] - times[from]) / 1000).toFixed(2);
+    showStatus(
+      `${width}x${height} pixels in ${seconds(0, 3)} s, the network ${seconds(1, 2)} s of them.`,
     );
   } catch (error) {
-    say(error.message, true);
+    showStatus(error.message, true);
   }
 }
 
-// So that the same file, drawn on, is a change.
-get("file").addEventListener("click", () => (get("file").value = ""));
-get("file").addEventListener("change", () => get("file").files[0] && color(get("file").files[0]));
-get("drop").addEventListener("dragover", (event) => event.preventDefault());
-get("drop").addEventListener("drop", (event) => {
-  event.preventDefault();
-  if (event.dataTransfer.files[0]) color(event.dataTransfer.files[0]);
+// Forget the last choice, so that choosing the same file again is a change.
+element("file").addEventListener("click", () => (element("file").value = ""));
+element("file").addEventListener("change", () => {
+  if (element("file").files[0]) colorFile(element("file").files[0]);
 });
-get("licence").textContent = about.license;
-get("model_name").textContent = `${about.trained_on}, ${about.image_size} px, step ${about.step}`;
+element("drop").addEventListener("dragover", (event) => event.preventDefault());
+element("drop").addEventListener("drop", (event) => {
+  event.preventDefault();
+  if (event.dataTransfer.files[0]) colorFile(event.dataTransfer.files[0]);
+});
+element("licence").textContent = metadata.license;
+element("model_name").textContent =
+  `${metadata.trained_on}, ${metadata.image_size} px, step ${metadata.step}`;
