@@ -196,6 +196,27 @@ def test_commands_exist_and_have_these_flags(page):
     assert not problems
 
 
+def commands_of_docstring(source: str) -> list[list[str]]:
+    """Returns the words of each command line in a module's docstring."""
+    docstring = (ast.get_docstring(ast.parse(source)) or "").replace("\\\n", " ")
+    return [shlex.split(line) for line in re.findall(r"^python .+$", docstring, re.M)]
+
+
+def test_commands_in_docstrings_exist_and_have_these_flags():
+    scripts = [
+        path
+        for folder in ("configs", "docs", "experiments", "s2c_jax")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    ]
+    found = [
+        (problem_of(words), name_of(path))
+        for path in scripts
+        for words in commands_of_docstring(path.read_text())
+    ]
+    assert len(found) > 20
+    assert [(problem, path) for problem, path in found if problem] == []
+
+
 def test_a_wrong_command_is_found():
     assert problem_of(["python", "-m", "s2c_jax.colourise"])
     assert problem_of(["python", "-m", "s2c_jax.evaluate", "--backend", "jax"])
