@@ -14,8 +14,6 @@ from s2c_jax.drawing import image_files
 from s2c_jax.inference.colorizer import Backend, Colorizer
 from s2c_jax.web.page import CSS, make_page
 
-# The largest file that may be uploaded, in bytes.
-MAX_FILE_BYTES = 32 * 2**20
 # Requests that may wait for their turn; further ones get an error.
 MAX_WAITING = 64
 # Open pages whose coloured sketches the server keeps.
@@ -38,12 +36,12 @@ def serve(workdir: Path, step: int | str, backend: Backend, host: str, port: int
     Raises:
         UserError: the run or the checkpoint does not exist.
     """
-    _limit_pixels()
     colorizer = Colorizer(workdir, step, backend)
     # Compile before the first person waits for a picture.
     colorizer.colorize_squares(
         np.full((1, colorizer.image_size, colorizer.image_size, 3), 255, np.uint8)
     )
+    _limit_pixels()
     with tempfile.TemporaryDirectory() as folder:
         # Gradio puts uploads there too, so they are deleted with the folder.
         os.environ["GRADIO_TEMP_DIR"] = folder
@@ -53,7 +51,7 @@ def serve(workdir: Path, step: int | str, backend: Backend, host: str, port: int
         _, url, _ = page.launch(
             server_name=host,
             server_port=port,
-            max_file_size=MAX_FILE_BYTES,
+            max_file_size=image_files.MAX_FILE_BYTES,
             state_session_capacity=KEPT_PAGES,
             prevent_thread_lock=True,
             show_error=True,
