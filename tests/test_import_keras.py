@@ -1,6 +1,6 @@
-"""A generator from Keras as the start of a run, and every file that is none.
+"""A generator from Keras begins a run; other files are refused with their reason.
 
-That it makes Keras's own picture is tested in tests/parity, where Keras is installed.
+tests/parity compares the picture with Keras's own, which needs Keras.
 """
 
 import h5py
@@ -18,7 +18,14 @@ from tests.support.trees import assert_trees_equal
 
 
 def write(path, config, *, leave_out=(), kernel_of=None):
-    """Writes random weights in the layout that Keras 2 saves a model's weights in."""
+    """Writes random weights in the layout of a Keras 2 weights file.
+
+    Args:
+        path: the file.
+        config: the run's settings, for the shapes.
+        leave_out: names of layers that the file's list of layers lacks.
+        kernel_of: the name of a convolution that gets a kernel of another size.
+    """
     params = init_state(config).generator.params
     rng = np.random.default_rng(0)
     depth = len(config.generator.channels)
@@ -47,7 +54,8 @@ def write(path, config, *, leave_out=(), kernel_of=None):
     return path
 
 
-def test_training_goes_on_from_it(tmp_path, keras_config):
+@pytest.mark.slow(reason="trains an epoch of an architecture that no other test compiles")
+def test_a_run_begins_with_the_imported_generator_and_trains_on(tmp_path, keras_config):
     keras_config.num_epochs = 1
     path, workdir = write(tmp_path / "generator.h5", keras_config), tmp_path / "run"
     import_generator(path, keras_config, workdir)
@@ -60,7 +68,7 @@ def test_training_goes_on_from_it(tmp_path, keras_config):
         variance = file["decoder_norm_0/decoder_norm_0/moving_variance:0"][()]
     generator = restored.generator
     np.testing.assert_array_equal(generator.params["decoder_0"]["kernel"], kernel)
-    # Both square roots are of the same number: variance + 0.001 there, + 0.00001 here.
+    # Keras's epsilon is 0.001, this package's 0.00001; the normalisation must be the same.
     np.testing.assert_allclose(
         generator.batch_stats["decoder_norm_0"]["var"] + 1e-5, variance + 1e-3, rtol=1e-6
     )
@@ -77,7 +85,7 @@ def test_training_goes_on_from_it(tmp_path, keras_config):
     assert 0 < moved < 2 * last * keras_config.optimizer.learning_rate
 
 
-def test_every_file_that_is_none_is_named(tmp_path, keras_config):
+def test_files_without_such_a_generator_are_named(tmp_path, keras_config):
     (tmp_path / "text.h5").write_text("no HDF5")
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["x"] = 1
@@ -103,14 +111,15 @@ def test_every_file_that_is_none_is_named(tmp_path, keras_config):
 @pytest.mark.parametrize(
     ("key", "value"), [("upsampling", "resize"), ("hints", True), ("palette", True)]
 )
-def test_another_architecture_is_refused(tmp_path, keras_config, key, value):
+def test_another_architecture_in_the_config_is_refused(tmp_path, keras_config, key, value):
     keras_config.generator[key] = value
     with pytest.raises(UserError, match=f"config.generator.{key} must be"):
         import_generator(tmp_path / "generator.h5", keras_config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_the_command_imports_once(tmp_path, keras_config):
+@pytest.mark.slow(reason="runs the command twice in processes that compile anew")
+def test_the_command_imports_once_and_refuses_a_second_import(tmp_path, keras_config):
     path = write(tmp_path / "generator.h5", keras_config)
     arguments = [
         "--config", "configs/sketch2color.py", "--workdir", tmp_path / "run",

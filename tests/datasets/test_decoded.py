@@ -1,4 +1,4 @@
-"""Pictures that were decoded once: the same pairs, and a file that is whole or not there."""
+"""The file of decoded pairs: it holds the same pairs, and is complete or absent."""
 
 import errno
 import io
@@ -16,7 +16,7 @@ from tests.support.trees import assert_trees_equal
 
 @pytest.fixture
 def path(data_dir):
-    """Where the train split's file would be; whatever a test leaves there is removed."""
+    """The path of the train split's file; the file is deleted after the test."""
     folder = pathlib.Path(tfds.builder("openmoji_sketch/64", data_dir=data_dir).data_dir)
     yield decoded.path_of(folder, "train")
     for file in folder.glob("decoded-*"):
@@ -28,7 +28,7 @@ def batches(source):
     return [next(iterator) for _ in range(3)]
 
 
-def test_the_same_pairs_are_read_from_it(data_dir, path):
+def test_decoded_source_has_the_pairs_of_the_records(data_dir, path):
     records = input_pipeline.open_split("openmoji_sketch", 64, "train", data_dir)
     prepare("openmoji_sketch/64", data_dir, keep_decoded=True)
     source = input_pipeline.open_split("openmoji_sketch", 64, "train", data_dir)
@@ -40,16 +40,16 @@ def test_the_same_pairs_are_read_from_it(data_dir, path):
         input_pipeline.read_pairs(source, everything),
         input_pipeline.read_pairs(records, everything),
     )
-    # What is handed out is the reader's own.
+    # A pair is a copy: changing it does not change the next reader's.
     source[0]["sketch"][:] = 7
     np.testing.assert_array_equal(source[0]["sketch"], pairs.decode(records[0])["sketch"])
-    # A second time there is nothing to do.
+    # A second preparation leaves the file as it is.
     written = path.stat().st_mtime_ns
     prepare("openmoji_sketch/64", data_dir, keep_decoded=True)
     assert path.stat().st_mtime_ns == written
 
 
-def test_a_full_disk_leaves_no_file(data_dir, path, monkeypatch):
+def test_write_leaves_no_file_on_a_full_disk(data_dir, path, monkeypatch):
     def full(file, header):
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
@@ -66,7 +66,7 @@ def test_a_full_disk_leaves_no_file(data_dir, path, monkeypatch):
         (np.zeros((3, 2, 64, 64, 3), np.uint8), r"does not hold \d+ pairs of 64 px"),
     ],
 )
-def test_a_file_of_something_else_is_named(data_dir, path, content, message):
+def test_open_split_names_a_file_with_other_content(data_dir, path, content, message):
     if isinstance(content, np.ndarray):
         buffer = io.BytesIO()
         np.save(buffer, content)

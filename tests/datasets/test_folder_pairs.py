@@ -1,4 +1,4 @@
-"""One's own pairs: prepared as they are, and every mistake named."""
+"""The user's own pairs: they are letterboxed, and every mistake is named."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def failure(capsys, *arguments):
     return message
 
 
-def test_pairs_are_fitted_to_the_size_on_white(folder, capsys):
+def test_pairs_are_letterboxed_on_white(folder, capsys):
     data_dir = folder / "data"
     arguments = ["folder_pairs/64", "--data_dir", str(data_dir), "--manual_dir", str(folder)]
     main(arguments)
@@ -45,11 +45,11 @@ def test_pairs_are_fitted_to_the_size_on_white(folder, capsys):
         assert (example["color"][:16] == 255).all()
         np.testing.assert_allclose(example["color"][32, 32], [255, 0, 0], atol=3)
         np.testing.assert_allclose(example["sketch"][32, 32], [0, 0, 0], atol=3)
-    # A second time it is there already, whatever has become of the files.
+    # A prepared data set does not need its files any more.
     main(arguments[:-2])
 
 
-def test_mistakes_are_named(folder, capsys):
+def test_missing_folders_and_unpaired_or_unequal_pictures_are_named(folder, capsys):
     command = ["folder_pairs/64", "--data_dir", folder / "data"]
     assert "needs --manual_dir" in failure(capsys, *command)
     assert "there is no folder" in failure(capsys, *command, "--manual_dir", folder / "sketch")
@@ -68,7 +68,7 @@ def test_mistakes_are_named(folder, capsys):
     assert "lonely.png 9x9: make them the same" in message
 
 
-def test_too_few_pairs_are_named(tmp_path, capsys):
+def test_pairs_that_leave_a_split_empty_are_refused(tmp_path, capsys):
     for kind in ("sketch", "color"):
         (tmp_path / kind).mkdir()
         Image.new("RGB", (8, 8)).save(tmp_path / kind / "one.png")
@@ -78,7 +78,7 @@ def test_too_few_pairs_are_named(tmp_path, capsys):
     assert "1 pairs, too few" in message
 
 
-def test_a_data_dir_that_cannot_be_written_is_named(folder, capsys):
+def test_an_unwritable_data_dir_is_named(folder, capsys):
     (folder / "file").write_text("")
     message = failure(
         capsys, "folder_pairs/64", "--data_dir", folder / "file" / "x", "--manual_dir", folder

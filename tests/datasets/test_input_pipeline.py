@@ -1,4 +1,4 @@
-"""Every example once an epoch, in a new order each time, and on from any position."""
+"""The input pipeline: order and content of the batches, restored positions, errors."""
 
 import itertools
 
@@ -20,7 +20,7 @@ def picture(value):
 
 @pytest.fixture(scope="module")
 def source():
-    """Pair i is a sketch of value i and a colour picture of value 100 + i."""
+    """Pair i has a sketch of level i and a colour picture of level 100 + i."""
     return [
         {**pairs.encode(sketch=picture(i), color=picture(100 + i)), "id": b"x"}
         for i in range(NUM_PAIRS)
@@ -35,19 +35,19 @@ def values(batch):
     return np.asarray(batch["sketch"])[..., 0, 0, 0].ravel().tolist()
 
 
-def test_batches_are_bytes_spread_over_the_devices(source):
+def test_batches_are_uint8_and_sharded_over_the_devices(source):
     batch = next(batches(source))
     for key in ("sketch", "color"):
         assert batch[key].shape == (8, 1, 4, 4, 3)
         assert batch[key].dtype == np.uint8
         assert len(batch[key].sharding.device_set) == jax.device_count() == 8
     np.testing.assert_array_equal(np.asarray(batch["color"]), np.asarray(batch["sketch"]) + 100)
-    # A band of one colour has none behind the background.
+    # A band of one colour has no colours besides its background, so its palette is white.
     assert batch["palette"].shape == (8, 1, 4, 4, 3)
     assert (np.asarray(batch["palette"]) == 255).all()
 
 
-def test_an_epoch_has_no_example_twice_and_each_epoch_another_order(source):
+def test_an_epoch_repeats_no_pair_and_each_epoch_has_another_order(source):
     steps = input_pipeline.steps_per_epoch(source, BATCH)
     assert steps == NUM_PAIRS // BATCH
     iterator = batches(source)
@@ -57,11 +57,11 @@ def test_an_epoch_has_no_example_twice_and_each_epoch_another_order(source):
     for epoch in epochs:
         assert len(set(epoch)) == steps * BATCH
     assert len({tuple(epoch) for epoch in epochs}) == len(epochs)
-    # Who sits out changes from epoch to epoch.
+    # The pairs that are left out change from epoch to epoch.
     assert set(itertools.chain(*epochs)) == set(range(NUM_PAIRS))
 
 
-def test_order_comes_from_the_seed(source):
+def test_the_seed_determines_the_order(source):
     first, same, other = (
         [values(next(iterator)) for _ in range(3)]
         for iterator in (batches(source), batches(source), batches(source, seed=1))
@@ -70,7 +70,7 @@ def test_order_comes_from_the_seed(source):
 
 
 @pytest.mark.parametrize("position", [0, 1, 2, 5])
-def test_restoring_goes_on_behind_the_last_batch_handed_out(source, position):
+def test_a_restored_iterator_continues_after_the_last_batch(source, position):
     iterator = batches(source)
     for _ in range(position):
         next(iterator)
@@ -82,7 +82,7 @@ def test_restoring_goes_on_behind_the_last_batch_handed_out(source, position):
     assert [values(next(restored)) for _ in range(4)] == expected
 
 
-def test_processes_share_every_batch_out(source, monkeypatch):
+def test_processes_read_disjoint_shares_of_every_batch(source, monkeypatch):
     whole = batches(source)
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:4])
@@ -96,7 +96,7 @@ def test_processes_share_every_batch_out(source, monkeypatch):
         assert sorted(parts[0] + parts[1]) == sorted(values(next(whole)))
 
 
-def test_splits_are_opened_and_read(data_dir):
+def test_open_split_and_read_pairs_return_sketches_and_colour_pictures(data_dir):
     train, validation = (
         input_pipeline.open_split("openmoji_sketch", 64, split, data_dir)
         for split in ("train", "validation")
@@ -104,12 +104,12 @@ def test_splits_are_opened_and_read(data_dir):
     assert len(train) + len(validation) == NUM_DRAWINGS
     pairs = input_pipeline.read_pairs(validation, range(2))
     assert pairs["sketch"].shape == pairs["color"].shape == (2, 64, 64, 3)
-    # A grey sketch of a coloured disc.
+    # The sketch is grey; the disc is coloured.
     assert np.ptp(pairs["sketch"], axis=-1).max() == 0
     assert np.ptp(pairs["color"].astype(int), axis=-1).max() > 200
 
 
-def test_what_is_missing_is_named(data_dir, source):
+def test_missing_data_sets_sizes_and_pairs_are_named(data_dir, source):
     with pytest.raises(UserError, match=r"no such data set of pairs; there are openmoji_sketch"):
         input_pipeline.open_split("openmojo", 64, "train", data_dir)
     for name in ("", "openmoji_sketch/64", "mnist"):

@@ -1,4 +1,4 @@
-"""The Fréchet distance: closed forms, laws, and sums that do not grow."""
+"""The Fréchet distance: closed forms, laws, and running statistics of fixed size."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 @given(seeds, numbers, st.lists(st.integers(0, 20), max_size=5), st.sampled_from([0.0, 1e6]))
-def test_sums_of_batches_are_those_of_all_at_once(seed, number, cuts, around):
+def test_sums_over_batches_equal_mean_and_covariance_of_all_vectors(seed, number, cuts, around):
     x = vectors(seed, number, around=around)
     mean, covariance = gaussian(*np.split(x, sorted(min(cut, number) for cut in cuts)))
     np.testing.assert_allclose(mean, x.mean(axis=0), rtol=1e-12, atol=1e-12)
@@ -35,14 +35,14 @@ def test_sums_of_batches_are_those_of_all_at_once(seed, number, cuts, around):
     np.testing.assert_allclose(covariance, expected, atol=1e-8 * np.abs(expected).max())
 
 
-def test_sums_are_float64_and_of_one_size():
+def test_sums_are_float64_and_keep_their_size():
     sums = frechet.empty_sums(3)
     for seed in range(4):
         before = sums
         sums = frechet.add(sums, vectors(seed, 5, 3).astype(np.float32))
         assert sums.mean.dtype == sums.scatter.dtype == np.float64
         assert (sums.mean.shape, sums.scatter.shape) == ((3,), (3, 3))
-        assert before.number == 5 * seed  # what was there is left as it was
+        assert before.number == 5 * seed  # `add` does not change its argument
     np.testing.assert_array_equal(before.mean, frechet.add(before, np.zeros((0, 3))).mean)
 
 
@@ -56,7 +56,7 @@ def test_diagonal_gaussians_have_a_closed_form():
     np.testing.assert_allclose(frechet.distance(a, b), expected, rtol=1e-12)
 
 
-def test_gaussians_without_variance_are_as_far_apart_as_their_means():
+def test_gaussians_without_variance_have_the_distance_of_their_means():
     point, other = (frechet.Gaussian(np.full(4, x), np.zeros((4, 4))) for x in (0.0, 1.5))
     assert frechet.distance(point, point) == 0
     assert frechet.distance(point, other) == 9
@@ -64,9 +64,9 @@ def test_gaussians_without_variance_are_as_far_apart_as_their_means():
     assert frechet.distance(point, spread) == 4
 
 
-# Fewer vectors than the 6 dimensions too.
+# With fewer vectors than the 6 dimensions the covariances are singular.
 @given(seeds, numbers, numbers)
-def test_it_is_a_distance(seed, n, m):
+def test_distance_is_symmetric_finite_and_0_for_equal_gaussians(seed, n, m):
     x, y = vectors(seed, n), vectors(seed + 1, m)
     a, b = gaussian(x), gaussian(y)
     apart, scale = frechet.distance(a, b), np.trace(a.covariance) + np.trace(b.covariance)
@@ -79,7 +79,7 @@ def test_it_is_a_distance(seed, n, m):
 
 
 @given(seeds, numbers, numbers)
-def test_turning_both_changes_nothing(seed, n, m):
+def test_distance_is_invariant_under_rotation(seed, n, m):
     x, y = vectors(seed, n), vectors(seed + 1, m)
     turn = np.linalg.qr(np.random.default_rng(seed).standard_normal((6, 6))).Q
     expected = frechet.distance(gaussian(x), gaussian(y))
@@ -87,8 +87,8 @@ def test_turning_both_changes_nothing(seed, n, m):
     np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-9)
 
 
-def test_the_covariance_of_few_vectors_gives_the_exact_distance():
-    """In the plane that all vectors lie in, it is the distance of Gaussians of full rank."""
+def test_distance_of_singular_covariances_is_exact():
+    """All vectors lie in a subspace, in which their covariances have full rank."""
     x, y = vectors(0, 50, 5), vectors(1, 40, 5, around=0.5)
     plane = np.linalg.qr(np.random.default_rng(2).standard_normal((300, 5))).Q.T
     expected = frechet.distance(gaussian(x), gaussian(y))
@@ -96,7 +96,7 @@ def test_the_covariance_of_few_vectors_gives_the_exact_distance():
     np.testing.assert_allclose(actual, expected, rtol=1e-12)
 
 
-def test_one_vector_is_too_few():
+def test_gaussian_refuses_a_single_vector():
     sums = frechet.add(frechet.empty_sums(3), np.zeros((1, 3)))
     with pytest.raises(UserError, match="at least 2 pictures: one has 1"):
         frechet.gaussian(sums)

@@ -1,4 +1,4 @@
-"""Each metric against what it says, on pictures whose answer is known."""
+"""Each metric against its definition, on pictures whose answer is known."""
 
 import numpy as np
 import pytest
@@ -34,14 +34,14 @@ def difference(one, other):
 
 @pytest.fixture
 def half_red():
-    """A sketch of one dark line in the middle column, and a truth that is red on its right."""
+    """A sketch with a dark line in column 3, and a truth that is red to the right of the line."""
     sketch, truth = plain(WHITE), plain(WHITE)
     sketch[:, 3] = truth[:, 3] = BLACK
     truth[:, 4:] = RED
     return sketch, truth
 
 
-def test_the_truth_itself_is_perfect(half_red):
+def test_the_truth_as_colouring_has_perfect_metrics(half_red):
     sketch, truth = half_red
     expected = {"mae": 0, "psnr": 100, "ssim": 1, "ciede2000": 0, "ciede2000_hue": 0}
     expected |= {"colorfulness": 1, "leakage": 0, "line_loss": 0, "checkerboard": 1}
@@ -49,7 +49,7 @@ def test_the_truth_itself_is_perfect(half_red):
     assert {name: found[name] for name in expected} == expected
 
 
-def test_error_and_signal_to_noise_ratio_are_their_definitions():
+def test_mae_and_psnr_follow_their_definitions():
     sketch, generated, truth = noise(0), noise(1), noise(2)
     found = values(sketch, generated, truth)
     x, y = generated / 127.5 - 1, truth / 127.5 - 1
@@ -57,7 +57,7 @@ def test_error_and_signal_to_noise_ratio_are_their_definitions():
     np.testing.assert_allclose(found["psnr"], 10 * np.log10(4 / np.square(y - x).mean()))
 
 
-def test_colour_is_compared_where_the_truth_is_coloured_alone(half_red):
+def test_ciede2000_compares_only_where_the_truth_is_coloured(half_red):
     sketch, truth = half_red
     generated = plain(GREY)
     generated[:, 4:] = GREEN
@@ -67,7 +67,7 @@ def test_colour_is_compared_where_the_truth_is_coloured_alone(half_red):
     )
 
 
-def test_hue_alone_knows_neither_lightness_nor_chroma(half_red):
+def test_ciede2000_hue_ignores_lightness_and_chroma(half_red):
     sketch, truth = half_red
     lab = skimage.color.rgb2lab(plain(RED))
 
@@ -78,11 +78,11 @@ def test_hue_alone_knows_neither_lightness_nor_chroma(half_red):
     assert hue(lab * [1, 0.5, 0.5]) < 1
     assert hue(lab * [0.6, 0.8, 0.8]) < 1
     assert hue(lab * [1, -0.4, 0.4]) > 20
-    # Without a hue there is nothing of it that could be right.
+    # A grey colouring has no hue, which counts as a wrong one.
     assert hue(lab * [1, 0, 0]) > 20
 
 
-def test_colorfulness_is_none_in_grey_and_by_hand_in_two_colours():
+def test_colorfulness_is_0_for_grey_and_follows_its_formula_for_two_colours():
     assert metrics.colorfulness(plain(GREY)) == 0
     picture = plain(WHITE)
     picture[: SIDE // 2] = (255, 0, 0)
@@ -91,7 +91,7 @@ def test_colorfulness_is_none_in_grey_and_by_hand_in_two_colours():
     np.testing.assert_allclose(metrics.colorfulness(picture), deviation + 0.3 * mean)
 
 
-def test_leakage_counts_coloured_paper(half_red):
+def test_leakage_is_the_share_of_paper_that_is_coloured(half_red):
     sketch, truth = half_red
     generated = truth.copy()
     generated[:2, 0] = RED
@@ -99,7 +99,7 @@ def test_leakage_counts_coloured_paper(half_red):
     assert values(sketch, generated, truth)["leakage"] == 2 / (3 * SIDE)
 
 
-def test_line_loss_counts_lines_that_are_dark_no_longer(half_red):
+def test_line_loss_is_the_share_of_lines_that_are_no_longer_dark(half_red):
     sketch, truth = half_red
     generated = truth.copy()
     generated[:, 3] = (40, 20, 60)
@@ -109,7 +109,7 @@ def test_line_loss_counts_lines_that_are_dark_no_longer(half_red):
 
 @pytest.mark.parametrize(("period", "share"), [(2, 1.0), (4, 0.0), (16, 0.0)])
 @pytest.mark.parametrize("axis", [0, 1])
-def test_checkerboard_is_the_share_at_a_period_of_two_pixels(axis, period, share):
+def test_checkerboard_is_the_share_of_energy_at_a_period_of_two_pixels(axis, period, share):
     wave = np.cos(2 * np.pi * np.arange(SIDE) / period)
     wave = np.expand_dims(wave, 1 - axis)[..., None]
     picture = np.broadcast_to(128 + 100 * wave, (SIDE, SIDE, 3)).round().astype(np.uint8)
@@ -117,20 +117,20 @@ def test_checkerboard_is_the_share_at_a_period_of_two_pixels(axis, period, share
     assert metrics.checkerboard(plain(GREY)) == 0
 
 
-def test_nothing_to_measure_is_no_number():
+def test_a_metric_with_nothing_to_measure_is_nan():
     white = plain(WHITE)
     assert metrics.measure(white, noise(0), white)["ciede2000"] == metrics.Ratio(0.0, 0.0)
     assert np.isnan(values(white, noise(0), white)["ciede2000"])
 
 
-def test_old_paper_is_paper(half_red):
+def test_darker_paper_still_counts_as_paper(half_red):
     sketch, truth = half_red
     ratios = metrics.measure(np.minimum(sketch, 240).astype(np.uint8), plain(GREEN), truth)
     assert ratios["ciede2000"].weight == 12 * SIDE
     assert ratios["leakage"] == metrics.Ratio(3 * SIDE, 3 * SIDE)
 
 
-def test_a_line_that_the_truth_colours_may_be_coloured(half_red):
+def test_line_loss_leaves_out_lines_that_are_coloured_in_the_truth(half_red):
     sketch, truth = half_red
     truth[:4, 3] = (250, 200, 180)
     assert values(sketch, truth, truth)["line_loss"] == 0
@@ -138,7 +138,7 @@ def test_a_line_that_the_truth_colours_may_be_coloured(half_red):
 
 @given(seed=st.integers(0, 2**32 - 1), side=st.sampled_from([11, 12, 64]))
 @settings(max_examples=20, deadline=None)
-def test_every_share_is_one_where_there_is_something_to_measure(seed, side):
+def test_shares_lie_in_their_ranges_and_all_sums_are_finite(seed, side):
     rng = np.random.default_rng(seed)
     pictures = rng.choice([0, 3, 128, 250, 255], (3, side, side, 3)).astype(np.uint8)
     sketch, generated, truth = pictures
@@ -148,3 +148,8 @@ def test_every_share_is_one_where_there_is_something_to_measure(seed, side):
         assert 0 <= found[name].total <= found[name].weight
     assert -1 <= found["ssim"].value <= 1
     assert all(np.isfinite(total) and np.isfinite(weight) for total, weight in found.values())
+
+
+def test_add_weighs_pictures_by_what_there_is_to_measure():
+    one, other = {"share": metrics.Ratio(1.0, 2.0)}, {"share": metrics.Ratio(3.0, 6.0)}
+    assert metrics.add(metrics.add({}, one), other) == {"share": metrics.Ratio(4.0, 8.0)}
