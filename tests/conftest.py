@@ -6,6 +6,8 @@ import pathlib
 import platform
 import re
 
+from tests.support.environment import xla_flags
+
 _CPUINFO = pathlib.Path("/proc/cpuinfo")
 
 
@@ -17,11 +19,9 @@ def _cpu() -> str:
 
 
 # JAX reads these variables when it is imported. The multi-device tests need several devices.
-os.environ["XLA_FLAGS"] = (
-    os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
-)
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {xla_flags(devices=8)}"
 os.environ["JAX_PLATFORMS"] = "cpu"
-# Compilation takes most of the tests' time: keep compiled programs for the next session. JAX's key
+# Keep compiled programs for the other processes and for the next session. JAX's key
 # of a program contains its code, the flags and the versions of JAX and XLA.
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(
     pathlib.Path(__file__).parents[1] / ".pytest_cache" / "jax" / _cpu()[:8]

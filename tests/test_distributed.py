@@ -1,4 +1,4 @@
-"""Two processes of four devices each, over loopback, train like one process of eight devices."""
+"""Several processes train like one, and wrong addresses are named."""
 
 import pathlib
 import signal
@@ -14,13 +14,14 @@ import pytest
 from s2c_jax import checkpoint, distributed
 from s2c_jax.errors import UserError
 from s2c_jax.training import build, loop
+from tests.support.environment import xla_flags
 from tests.support.interruptions import checksums, command
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = pathlib.Path(__file__).parents[1]
 
 
 def start(train_command):
-    """Starts both processes."""
+    """Starts a run of two processes, which find each other over loopback."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         coordinator = f"127.0.0.1:{free.getsockname()[1]}"
@@ -29,12 +30,13 @@ def start(train_command):
 
 
 def run(train_command):
-    both = start(train_command)
-    assert [process.wait(timeout=300) for process in both] == [0, 0]
+    """Trains in two processes to the end."""
+    processes = start(train_command)
+    assert [process.wait(timeout=300) for process in processes] == [0, 0]
 
 
 def first_moments(workdir, config, step):
-    """Adam's after one step are the gradients' multiples."""
+    """Returns Adam's first moments by network: after one step, multiples of the gradients."""
     shapes = jax.tree.map(ocp.tree.to_shape_dtype_struct, build.init_state(config))
     with checkpoint.open_manager(workdir, keep=3) as manager:
         state = manager.restore(
@@ -51,8 +53,8 @@ def first_moments(workdir, config, step):
     }
 
 
-# Each start of two processes takes ten seconds or more on two cores.
-def test_two_processes_train_like_one_also_when_killed(
+@pytest.mark.slow(reason="starts two processes four times; a start takes ten seconds on two cores")
+def test_two_processes_of_four_devices_train_like_one_of_eight_even_if_killed(
     tmp_path, small_config, data_dir, monkeypatch
 ):
     one, two, killed = (tmp_path / name for name in ("one", "two", "killed"))
@@ -60,7 +62,7 @@ def test_two_processes_train_like_one_also_when_killed(
     small_config.discriminator.update_every = 1
     loop.train_and_evaluate(small_config, one)
 
-    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
+    monkeypatch.setenv("XLA_FLAGS", xla_flags(devices=4))
     settings = [
         f"--config.{key}={value}"
         for key, value in {
@@ -81,14 +83,14 @@ def test_two_processes_train_like_one_also_when_killed(
         assert distance < 1e-5, network
     assert checksums(killed)["data"] == checksums(one)["data"]
 
-    both = start(command(killed, *settings))
+    processes = start(command(killed, *settings))
     deadline = time.monotonic() + 120
     while len(checkpoint.all_steps(killed)) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    for process in reversed(both):
+    for process in reversed(processes):
         process.send_signal(signal.SIGKILL)
-    assert [process.wait(timeout=60) for process in both] == [-9, -9]
+    assert [process.wait(timeout=60) for process in processes] == [-9, -9]
     run(command(killed, *settings))
     run(command(two, *settings))
     assert checksums(killed) == checksums(two)
@@ -96,12 +98,40 @@ def test_two_processes_train_like_one_also_when_killed(
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("address", "message"),
     [
         (("127.0.0.1:1", 2, None), "give all three or none"),
-        (("127.0.0.1:1", 2, 2), "process_id is 2"),
+        ((None, None, 0), "give all three or none"),
+        (("127.0.0.1:1", 2, 2), r"process_id is 2: it must be in \[0, 2\)"),
+        (("127.0.0.1:1", 2, -1), r"process_id is -1: it must be in \[0, 2\)"),
     ],
 )
-def test_half_of_an_address_is_named(given, message):
+def test_join_names_a_wrong_address(address, message):
     with pytest.raises(UserError, match=message):
-        distributed.join(*given)
+        distributed.join(*address)
+
+
+def test_join_names_why_the_processes_do_not_find_each_other(monkeypatch):
+    def fail(*_):
+        raise RuntimeError("DEADLINE_EXCEEDED: connecting\nto the coordinator")
+
+    monkeypatch.setattr(jax.distributed, "initialize", fail)
+    with pytest.raises(UserError, match=r"\(DEADLINE_EXCEEDED: connecting\): check the") as raised:
+        distributed.join("127.0.0.1:1", 2, 1)
+    assert "\n" not in str(raised.value)
+
+
+def test_batch_sharding_splits_and_replicated_sharding_copies():
+    devices = jax.local_device_count()
+    batch = np.arange(2.0 * devices).reshape(devices, 2)
+    split = jax.device_put(batch, distributed.batch_sharding())
+    assert [shard.data.shape for shard in split.addressable_shards] == [(1, 2)] * devices
+    copied = jax.device_put(batch, distributed.replicated_sharding())
+    assert [shard.data.shape for shard in copied.addressable_shards] == [(devices, 2)] * devices
+
+
+def test_a_single_process_is_the_primary_and_waits_for_nobody():
+    assert distributed.is_primary()
+    distributed.barrier("alone")
+    assert distributed.all_agree(True)
+    assert not distributed.all_agree(False)

@@ -1,4 +1,4 @@
-"""Ends a training run by signals, again and again."""
+"""Interrupts a training run by signals, again and again."""
 
 import contextlib
 import json
@@ -14,21 +14,21 @@ from typing import NamedTuple
 from s2c_jax import checkpoint
 
 ROOT = Path(__file__).parents[2]
-
-
-# Seconds after which something that should happen has not.
+# Seconds after which a moment or an end that is waited for counts as missed.
 _PATIENCE = 120.0
+# Seconds between two looks at the workdir.
+_POLL_PERIOD = 0.001
 
 
 class Death(NamedTuple):
-    """How a start of the run ended.
+    """How one start of the run ended.
 
     Attributes:
-        moment: what was waited for.
+        moment: the key of `MOMENTS` that was waited for.
         ended_by: the signal.
-        writing: whether a checkpoint was half written then.
-        status: the process's exit status, negative for a signal's.
-        step: the last checkpoint's, from which the next start goes on.
+        writing: whether a checkpoint was partly written when the signal was sent.
+        status: the process's exit status, which is negative if the signal ended it.
+        step: the step of the last checkpoint, from which the next start continues.
     """
 
     moment: str
@@ -39,38 +39,40 @@ class Death(NamedTuple):
 
 
 def command(workdir: Path, *settings: str) -> list[str]:
-    """Returns the command that trains in `workdir`."""
+    """Returns the command that trains configs/openmoji.py in `workdir`."""
     config = ["--config", str(ROOT / "configs" / "openmoji.py")]
     return [sys.executable, "-m", "s2c_jax.main", *config, "--workdir", str(workdir), *settings]
 
 
 class Watch:
-    """What has changed in a workdir since now."""
+    """Tells what has changed in a workdir since the watch was made."""
 
     def __init__(self, workdir: Path) -> None:
         self._workdir = workdir
-        self._pictures, self._partial = self._seen("samples/*.png"), self._seen("checkpoints/*tmp*")
+        self._samples = self._versions("samples/*.png")
+        self._partial = self._versions("checkpoints/*tmp*")
 
-    def _seen(self, pattern: str) -> set[tuple[Path, int]]:
+    def sample(self) -> bool:
+        """Returns whether the samples of an epoch have been written."""
+        return not self._versions("samples/*.png") <= self._samples
+
+    def writing(self) -> bool:
+        """Returns whether a new checkpoint is partly written."""
+        return not self._versions("checkpoints/*tmp*") <= self._partial
+
+    def _versions(self, pattern: str) -> set[tuple[Path, int]]:
+        """Returns the files that match a pattern, each with the time of its last change."""
         found = set()
         for path in self._workdir.glob(pattern):
             with contextlib.suppress(FileNotFoundError):
                 found.add((path, path.stat().st_ctime_ns))
         return found
 
-    def picture(self) -> bool:
-        """Whether an epoch's picture has been written."""
-        return not self._seen("samples/*.png") <= self._pictures
 
-    def writing(self) -> bool:
-        """Whether a checkpoint has been begun, and not ended."""
-        return not self._seen("checkpoints/*tmp*") <= self._partial
-
-
-# Whether a moment has come, and for at most how many seconds it is taken to last.
+# Moments of a run: whether the moment has come, and the most seconds from then to the signal.
 MOMENTS: dict[str, tuple[Callable[[Watch], bool], float]] = {
     "any": (lambda _: True, 20.0),
-    "after an epoch": (Watch.picture, 0.5),
+    "after an epoch": (Watch.sample, 0.5),
     "while a checkpoint is written": (Watch.writing, 0.5),
 }
 
@@ -78,30 +80,30 @@ MOMENTS: dict[str, tuple[Callable[[Watch], bool], float]] = {
 def interrupt(
     train: list[str], workdir: Path, deaths: Iterable[tuple[str, signal.Signals]], seed: int
 ) -> list[Death]:
-    """Starts a run again and again and ends it, until there are no deaths left or it is done.
+    """Starts a run again and again, and sends each start a signal, until the run ends by itself.
 
     Args:
         train: the command.
-        workdir: its --workdir.
-        deaths: the moments, of `MOMENTS`, and the signals.
-        seed: of the seconds between a moment and the signal.
+        workdir: the run's folder.
+        deaths: for each start, the moment (a key of `MOMENTS`) and the signal.
+        seed: the seed of the delays between a moment and the signal.
 
     Returns:
-        What became of each start.
+        How each start ended.
     """
     rng = random.Random(seed)
-    found = []
+    ended = []
     for moment, number in deaths:
-        has_come, seconds = MOMENTS[moment]
+        has_come, max_delay = MOMENTS[moment]
         watch = Watch(workdir)
         process = subprocess.Popen(train, cwd=ROOT, stderr=subprocess.DEVNULL)
-        begun = time.monotonic()
+        start = time.monotonic()
         while process.poll() is None and not has_come(watch):
-            if time.monotonic() - begun > _PATIENCE:
+            if time.monotonic() - start > _PATIENCE:
                 process.kill()
                 raise TimeoutError(f"{moment}: it has not come in {_PATIENCE:.0f} seconds")
-            time.sleep(0.001)
-        time.sleep(rng.uniform(0, seconds))
+            time.sleep(_POLL_PERIOD)
+        time.sleep(rng.uniform(0, max_delay))
         writing = watch.writing()
         process.send_signal(number)
         try:
@@ -109,15 +111,15 @@ def interrupt(
         finally:
             process.kill()
         step = (checkpoint.all_steps(workdir) or [0])[-1]
-        found.append(Death(moment, number.name, writing, status, step))
+        ended.append(Death(moment, number.name, writing, status, step))
         if status == 0:
             break
-    return found
+    return ended
 
 
 def checksums(workdir: Path) -> dict[str, int]:
-    """Returns the checksums of the last checkpoint: of each array, and of the data's position."""
+    """Returns the last checkpoint's step and checksums: of each array and of the data's position."""
     step = checkpoint.all_steps(workdir)[-1]
-    contents = workdir / "checkpoints" / str(step) / "contents" / "metadata"
-    found: dict[str, int] = json.loads(contents.read_text())["checksums"]
+    manifest = workdir / "checkpoints" / str(step) / "contents" / "metadata"
+    found: dict[str, int] = json.loads(manifest.read_text())["checksums"]
     return {"last step": step, **found}

@@ -1,6 +1,5 @@
-"""Where the browser tests put their screenshots."""
+"""Where the browser tests put screenshots for people to look at."""
 
 from pathlib import Path
 
-# To look at.
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
