@@ -21,8 +21,8 @@ from s2c_jax.inference.colorizer import Colorizer, PreparedSketch
 from s2c_jax.inference.jobs import Job, check_overwrite
 from s2c_jax.runtime import map_ahead
 
-# Pixels of a large picture. Compositing takes hundreds of bytes a pixel, so large pictures are
-# composited one at a time.
+# Pixels from which a picture is large. Large pictures are composited one at a time: several at
+# once would take too much memory.
 _LARGE_PICTURE = 2048 * 2048
 
 
@@ -33,12 +33,8 @@ class PreparedJob(NamedTuple):
     sketch: PreparedSketch
 
 
-class ColoredJob(NamedTuple):
-    """A prepared job and the network's colouring of its sketch."""
-
-    job: Job
-    sketch: PreparedSketch
-    square: UInt8[np.ndarray, "size size 3"]
+# A prepared job and the network's colouring of its sketch.
+ColoredJob = tuple[PreparedJob, UInt8[np.ndarray, "size size 3"]]
 
 
 def colorize_files(
@@ -117,15 +113,16 @@ def _colorize_batches(
 
 def _colorize_batch(
     colorizer: Colorizer, palette: RgbaPalette | None, batch: list[PreparedJob]
-) -> Iterator[ColoredJob]:
+) -> list[ColoredJob]:
     seeds = [job.seed for job, _ in batch if job.seed is not None]
     sketches = [sketch for _, sketch in batch]
     squares = colorizer.colorize(sketches, [palette] * len(batch), seeds or None)
-    for (job, sketch), square in zip(batch, squares, strict=True):
-        yield ColoredJob(job, sketch, square)
+    return list(zip(batch, squares, strict=True))
 
 
-def _write(one_at_a_time: threading.Lock, colored: ColoredJob | UserError) -> Path | UserError:
+def _write(
+    one_at_a_time: contextlib.AbstractContextManager[object], colored: ColoredJob | UserError
+) -> Path | UserError:
     """Composites and writes a picture; returns its path.
 
     Args:
@@ -134,16 +131,17 @@ def _write(one_at_a_time: threading.Lock, colored: ColoredJob | UserError) -> Pa
     """
     if isinstance(colored, UserError):
         return colored
-    job, sketch, square = colored
+    (job, sketch), square = colored
     is_large = sketch.picture.width * sketch.picture.height > _LARGE_PICTURE
+    turn = one_at_a_time if is_large else contextlib.nullcontext()
     try:
         job.output.parent.mkdir(parents=True, exist_ok=True)
         if job.output.suffix.lower() == ".png":
-            with one_at_a_time if is_large else contextlib.nullcontext():
-                picture = sketch.composite(square)
-            image_files.write_png(Image.fromarray(picture), job.output)
+            with turn:
+                picture = Image.fromarray(sketch.composite(square))
+            image_files.write_png(picture, job.output)
         else:
-            with one_at_a_time if is_large else contextlib.nullcontext():
+            with turn:
                 layers = sketch.layers(square)
             layered_files.write(layers, job.output)
     except OSError as error:

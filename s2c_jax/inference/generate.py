@@ -55,15 +55,7 @@ class GenerateWithVariables(Protocol):
         palettes: UInt8Palettes | None = None,
         seeds: UInt32Seeds | None = None,
     ) -> UInt8Pictures:
-        """Colours sketches.
-
-        Args:
-            variables: the generator's variables, placed with `replicated_sharding`.
-            sketches: see `Generate`.
-            hints: see `Generate`.
-            palettes: see `Generate`.
-            seeds: see `Generate`.
-        """
+        """Colours sketches with variables that are placed with `replicated_sharding`."""
 
 
 def make_generate(generator: Generator) -> GenerateWithVariables:

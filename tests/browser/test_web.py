@@ -1,4 +1,4 @@
-"""The web page in Chromium, as a person uses it; what it looked like is in build/screenshots/."""
+"""The web page in Chromium, as a person uses it; screenshots are put in build/screenshots/."""
 
 import io
 import math
@@ -24,23 +24,23 @@ def page(browser, server, request):
     context = browser.new_context(
         viewport={"width": request.param, "height": 900}, is_mobile=phone, has_touch=phone
     )
-    opened = context.new_page()
-    opened.set_default_timeout(60_000)
-    opened.goto(server.url)
-    ready(opened, "sketch")
-    yield opened
+    new_page = context.new_page()
+    new_page.set_default_timeout(60_000)
+    new_page.goto(server.url)
+    ready(new_page, "sketch")
+    yield new_page
     context.close()
 
 
 def ready(page, canvas):
-    """Waits for a canvas that takes strokes."""
+    """Waits until a canvas takes strokes."""
     page.wait_for_selector(f"#{canvas} canvas")
-    # The sketch is laid under hints, which takes an answer of the server.
+    # The hints' canvas waits for the server, which puts the sketch under the hints.
     page.wait_for_timeout(2000 if canvas == "sketch" else 5000)
 
 
 def stroke(page, canvas, points):
-    """Moves the pressed mouse; points are shares of the shorter side, from the middle."""
+    """Draws through points, given from the canvas's middle as shares of its shorter side."""
     page.locator(f"#{canvas} canvas").first.scroll_into_view_if_needed()
     box = page.locator(f"#{canvas} canvas").first.bounding_box()
     middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -56,18 +56,18 @@ def stroke(page, canvas, points):
     page.wait_for_timeout(500)
 
 
-def circle(page):
+def draw_circle(page):
     turns = np.linspace(0, 2 * math.pi, 60)
     stroke(page, "sketch", [(0.25 * math.cos(turn), 0.25 * math.sin(turn)) for turn in turns])
 
 
 def colour(page):
-    """Clicks, and waits for the answer."""
+    """Clicks on Colour and waits until the slider shows other pictures."""
     before = sources(page)
     page.click("#go")
     page.wait_for_function(
-        "before => { const found = [...document.querySelectorAll('#result img')].map(i => i.src);"
-        " return found.length && found.join() != before }",
+        "before => { const sources = [...document.querySelectorAll('#result img')].map(i => i.src);"
+        " return sources.length && sources.join() != before }",
         arg=",".join(before),
     )
     page.wait_for_timeout(1000)
@@ -98,9 +98,9 @@ def download(page, kind="png"):
     return started.value.path()
 
 
-def test_a_person_draws_colours_hints_and_downloads(page, request):
+def test_drawing_is_coloured_hinted_and_downloaded(page, request):
     name = request.node.callspec.id
-    circle(page)
+    draw_circle(page)
     colour(page)
     page.screenshot(path=SCREENSHOTS / f"{name}_coloured.png", full_page=True)
     before = np.asarray(Image.open(download(page))).astype(int)
@@ -124,7 +124,7 @@ def test_a_person_draws_colours_hints_and_downloads(page, request):
     assert Image.open(download(page, "psd")).size == (512, 512)
 
 
-def test_a_person_uploads_compares_variants_and_chooses(page, request, tmp_path):
+def test_uploaded_sketch_has_variants_to_choose_from(page, request, tmp_path):
     name = request.node.callspec.id
     upload(page, wide_sketch(tmp_path))
     page.wait_for_timeout(3000)
@@ -146,11 +146,11 @@ def test_a_person_uploads_compares_variants_and_chooses(page, request, tmp_path)
     third = np.asarray(Image.open(download(page)))
     assert first.shape == third.shape == (400, 700, 3)
     assert (first != third).any()
-    # Nothing is wider than the screen.
+    # The page must not scroll sideways.
     assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
 
 
-def test_examples_are_there_to_click_on(page, request):
+def test_example_is_coloured_after_a_click(page, request):
     examples = page.locator("#examples button")
     assert examples.count() >= 3
     examples.nth(1).click()
@@ -160,18 +160,18 @@ def test_examples_are_there_to_click_on(page, request):
     assert Image.open(download(page)).size == (512, 512)
 
 
-def test_what_is_no_picture_gets_a_message_and_the_page_goes_on(page, tmp_path):
+def test_page_works_on_after_an_error_message(page, tmp_path):
     page.click("#download")
     page.get_by_text("nothing to download").wait_for()
     (tmp_path / "bad.png").write_text("no picture")
     upload(page, tmp_path / "bad.png")
     page.get_by_text("not a PNG, JPEG or WebP picture").wait_for()
     page.screenshot(path=SCREENSHOTS / "bad_upload.png", full_page=True)
-    circle(page)
+    draw_circle(page)
     colour(page)
 
 
-def test_hints_belong_to_the_sketch_that_they_were_painted_on(page):
+def test_choosing_another_sketch_removes_the_hints(page):
     examples = page.locator("#examples button")
     examples.nth(0).click()
     page.wait_for_timeout(2000)
@@ -180,7 +180,7 @@ def test_hints_belong_to_the_sketch_that_they_were_painted_on(page):
     page.get_by_role("tab", name="Hints").click()
     ready(page, "hints")
     stroke(page, "hints", [(-0.06, 0), (0.06, 0.01)])
-    # Another sketch, chosen while its hints are in sight, and the first one again.
+    # Choose another sketch while the hints' tab is open, and then the first one again.
     for number in (1, 0):
         examples.nth(number).click()
         page.wait_for_timeout(3000)
@@ -188,7 +188,7 @@ def test_hints_belong_to_the_sketch_that_they_were_painted_on(page):
     np.testing.assert_array_equal(np.asarray(Image.open(download(page))), alone)
 
 
-def test_hints_can_be_thrown_away_and_painted_anew(page, tmp_path):
+def test_hints_can_be_cleared_and_painted_again(page, tmp_path):
     upload(page, wide_sketch(tmp_path))
     page.wait_for_timeout(3000)
     page.get_by_role("tab", name="Hints").click()
@@ -201,7 +201,7 @@ def test_hints_can_be_thrown_away_and_painted_anew(page, tmp_path):
     assert Image.open(download(page)).size == (700, 400)
 
 
-def test_a_palette_is_picked(page, request):
+def test_picked_palette_changes_the_picture(page, request):
     page.locator("#examples button").nth(0).click()
     page.wait_for_timeout(2000)
     colour(page)
@@ -212,7 +212,7 @@ def test_a_palette_is_picked(page, request):
     page.wait_for_timeout(500)
     name = f"{request.node.callspec.id}_palette.png"
     page.screenshot(path=SCREENSHOTS / name, full_page=True)
-    # All of what it opens can be seen: the bar of hues as well, whose end is violet.
+    # The opened picker must be visible as a whole: the bar of hues is its widest part.
     bar = picker.locator(".hue-slider")
     bar.scroll_into_view_if_needed()
     box = bar.bounding_box()

@@ -1,4 +1,4 @@
-"""Batches that all devices share."""
+"""Batches of one size, which all devices share."""
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ def pictures(count, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (count, 4, 4, 3), np.uint8)
 
 
-def test_each_device_computes_its_share():
+def test_each_device_computes_an_equal_share_of_a_batch():
     devices = batched(lambda _, x: jnp.full(len(x), jax.lax.axis_index("batch")))
     share = batch_size() // jax.local_device_count()
     assert share * 8 == batch_size()
@@ -22,7 +22,7 @@ def test_each_device_computes_its_share():
 
 @pytest.mark.parametrize("count", [1, 7, 64, 65, 130])
 def test_rows_come_back_in_order_for_any_number_of_pictures(count):
-    """Of two kinds that belong together, with variables; the padding is not seen."""
+    """With variables and two arrays; the padding is cut off again."""
     assert batch_size() == 64
     weight = jax.device_put(jnp.float32(2), replicated_sharding())
     compute = batched(lambda w, a, b: (w * a - b).sum(axis=(1, 2)))
@@ -31,7 +31,7 @@ def test_rows_come_back_in_order_for_any_number_of_pictures(count):
     np.testing.assert_array_equal(compute(weight, a, b), expected)
 
 
-def test_a_size_is_compiled_once_and_a_device_always_computes_equally_many():
+def test_each_picture_size_is_compiled_once_for_a_full_batch():
     shapes = []
 
     def compute(_, x):
