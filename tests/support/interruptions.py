@@ -118,7 +118,7 @@ def interrupt(
 
 
 def checksums(workdir: Path) -> dict[str, int]:
-    """Returns the last checkpoint's step and checksums: of each array and of the data's position."""
+    """Returns the last checkpoint's step, and the checksums of arrays and data position."""
     step = checkpoint.all_steps(workdir)[-1]
     manifest = workdir / "checkpoints" / str(step) / "contents" / "metadata"
     found: dict[str, int] = json.loads(manifest.read_text())["checksums"]

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.support.environment import xla_flags
+
 # Seconds within which a server that is told to stop must end.
 _STOP_TIMEOUT = 60
-
-from tests.support.environment import xla_flags
 
 
 class Server(NamedTuple):
