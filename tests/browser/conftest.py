@@ -1,4 +1,4 @@
-"""These tests need Chromium, and playwright, which only `make browser` installs."""
+"""Fixtures of the tests in Chromium; they need playwright, which only `make browser` installs."""
 
 import shutil
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def browser() -> Iterator[object]:
     if CHROMIUM is None:
         pytest.skip("there is no Chromium on the PATH")
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    # As root it wants no sandbox; canvases want WebGL, which is computed without a GPU.
+    # Chromium refuses its sandbox to root. Canvases need WebGL, which SwiftShader computes on CPUs.
     arguments = ["--no-sandbox", "--use-gl=swiftshader", "--enable-unsafe-swiftshader"]
     with sync_api.sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
@@ -32,14 +32,14 @@ def browser() -> Iterator[object]:
 
 
 @pytest.fixture(scope="session")
-def obedient_workdir(tmp_path_factory: pytest.TempPathFactory, data_dir: str) -> Path:
-    """A run that has learned enough for a circle to get a colour, and a hint's colour to show."""
+def trained_workdir(tmp_path_factory: pytest.TempPathFactory, data_dir: str) -> Path:
+    """A run that has learned to colour circles and to follow hints; tests only read it."""
     config = make_small_config(data_dir)
     config.num_epochs = 80
     config.generator.update(hints=True, palette=True, channels=(16, 32, 64, 64), dropout_layers=0)
     config.loss.adversarial = 0.0
     config.optimizer.update(learning_rate=0.003, ema_decay=0.9)
     config.validation.every_epochs = config.checkpoint.every_epochs = config.num_epochs
-    path = tmp_path_factory.mktemp("obedient")
+    path = tmp_path_factory.mktemp("trained")
     train_and_evaluate(config, path)
     return path

@@ -1,4 +1,4 @@
-"""The exported page in Chromium, from a file, without a server: the same pictures as colorize."""
+"""The exported page, opened from a file in Chromium, gives the same pictures as colorize."""
 
 import re
 
@@ -10,12 +10,14 @@ from s2c_jax.export import __main__
 from s2c_jax.inference.colorizer import Colorizer
 from tests.support.screenshots import SCREENSHOTS
 
+pytestmark = pytest.mark.slow(reason="trains a network, and colours pictures in Chromium")
+
 
 @pytest.fixture(scope="module")
-def file(obedient_workdir, tmp_path_factory):
+def file(trained_workdir, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "page.html"
     licence = "</script><b>mine</b>"
-    arguments = ["--workdir", str(obedient_workdir), "--format", "html", "--licence", licence]
+    arguments = ["--workdir", str(trained_workdir), "--format", "html", "--licence", licence]
     __main__.main([*arguments, str(path)])
     return path
 
@@ -24,21 +26,21 @@ def file(obedient_workdir, tmp_path_factory):
 def page(browser, file):
     opened = browser.new_page(viewport={"width": 390, "height": 844})
     opened.set_default_timeout(60_000)
-    asked = []
-    opened.on("request", lambda request: asked.append(request.url))
+    requests = []
+    opened.on("request", lambda request: requests.append(request.url))
     opened.goto(file.as_uri())
     opened.get_by_text("Ready.").wait_for()
     yield opened
-    assert not [url for url in asked if url.startswith("http")]
+    assert not [url for url in requests if url.startswith("http")]
     opened.close()
 
 
 @pytest.fixture(scope="module")
-def colorizer(obedient_workdir):
-    return Colorizer(obedient_workdir)
+def colorizer(trained_workdir):
+    return Colorizer(trained_workdir)
 
 
-def drawing(size, paper="white", ink="black", width=12):
+def draw_circles(size, paper="white", ink="black", width=12):
     sketch = Image.new("RGB", size, paper)
     draw = ImageDraw.Draw(sketch)
     side = min(size)
@@ -49,23 +51,24 @@ def drawing(size, paper="white", ink="black", width=12):
 
 
 SKETCHES = {
-    "square": drawing((512, 512)),
-    "upright": drawing((300, 700), ink="#202060"),
-    "wide, on grey": drawing((641, 233), paper="#dcdcd4"),
-    "of half a pixel": drawing((324, 512)),
-    "dense": drawing((512, 512), width=70),
-    "small": drawing((40, 30), width=2),
-    "flat": drawing((300, 1), width=1),
-    "large, with fine lines": drawing((1500, 1200), width=2),
+    "square": draw_circles((512, 512)),
+    "upright": draw_circles((300, 700), ink="#202060"),
+    "wide, on grey": draw_circles((641, 233), paper="#dcdcd4"),
+    "of half a pixel": draw_circles((324, 512)),
+    "dense": draw_circles((512, 512), width=70),
+    "small": draw_circles((40, 30), width=2),
+    "flat": draw_circles((300, 1), width=1),
+    "large, with fine lines": draw_circles((1500, 1200), width=2),
     "blank": Image.new("RGB", (90, 70), "white"),
-    "transparent": drawing((200, 200)).convert("RGBA"),
+    "transparent": draw_circles((200, 200)).convert("RGBA"),
 }
-# Fine hatching, which leaves little of the paper.
+# Fine hatching leaves little of the paper.
 ImageDraw.Draw(SKETCHES["dense"]).line([(x, y) for x in range(0, 512, 9) for y in (0, 512)], 0, 4)
 SKETCHES["transparent"].putalpha(SKETCHES["transparent"].convert("L").point(lambda v: 255 - v))
 
 
 def choose(page, path):
+    """Chooses a file, and returns the status when it is coloured or refused."""
     page.set_input_files("#file", path)
     page.wait_for_function(
         "name => document.querySelector('#status').textContent.match(/ s of them|:/)", arg=path.name
@@ -74,18 +77,18 @@ def choose(page, path):
 
 
 @pytest.mark.parametrize("name", SKETCHES)
-def test_it_colours_as_colorize_does(page, colorizer, tmp_path, name):
+def test_page_gives_the_same_pictures_as_colorize(page, colorizer, tmp_path, name):
     path = tmp_path / "sketch.png"
     SKETCHES[name].save(path)
-    said = choose(page, path)
+    status = choose(page, path)
     width, height = SKETCHES[name].size
-    assert re.match(rf"{width}x{height} pixels in [\d.]+ s, the network [\d.]+ s of them", said)
+    assert re.match(rf"{width}x{height} pixels in [\d.]+ s, the network [\d.]+ s of them", status)
     with page.expect_download() as download:
         page.click("#download")
     assert download.value.suggested_filename == "sketch_coloured.png"
-    found = np.asarray(Image.open(download.value.path()).convert("RGB")).astype(int)
+    picture = np.asarray(Image.open(download.value.path()).convert("RGB")).astype(int)
     (expected,) = colorizer([Image.open(path)])
-    difference = np.abs(found - np.asarray(expected))
+    difference = np.abs(picture - np.asarray(expected))
     assert difference.mean() < 0.1
     assert np.percentile(difference, 99) <= 2
     dark = np.asarray(Image.open(path).convert("RGB")).max(axis=-1) < 100
@@ -96,17 +99,17 @@ def test_it_colours_as_colorize_does(page, colorizer, tmp_path, name):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_mistakes_are_named_and_the_page_goes_on(page, tmp_path):
+def test_page_names_a_bad_file_and_takes_the_next_one(page, tmp_path):
     bad, good = tmp_path / "bad.png", tmp_path / "good.png"
     bad.write_text("no picture")
-    assert choose(page, bad) == "bad.png: no picture that this browser can read"
+    assert choose(page, bad) == "bad.png: not a picture that this browser can read"
     assert page.locator("#download").is_hidden()
     SKETCHES["small"].save(good)
     page.set_input_files("#file", good)
     page.get_by_text("s of them").wait_for()
 
 
-def test_it_says_what_it_is(page):
+def test_footer_names_the_network_and_the_licences(page):
     assert "</script><b>mine</b>" in page.locator("footer").inner_text()
     assert "openmoji_sketch, 64 px, step" in page.locator("footer").inner_text()
     assert "MIT License" in page.locator("footer").inner_text()

@@ -13,8 +13,8 @@ from tests.support.servers import serving
 
 
 @pytest.fixture(scope="module")
-def server(obedient_workdir):
-    with serving(obedient_workdir) as started:
+def server(trained_workdir):
+    with serving(trained_workdir) as started:
         yield started
 
 
