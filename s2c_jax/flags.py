@@ -108,9 +108,13 @@ def _parse_flags(arguments: Sequence[str]) -> Sequence[str]:
     except (ImportError, SyntaxError) as error:
         raise UserError(f"--config: {error}") from None
     except (flags.Error, AttributeError, KeyError) as error:
+        message = error.args[0]
+        # ConfigDict raises AttributeError(KeyError(message)), whose text would have escaped quotes.
+        if isinstance(message, KeyError):
+            message = message.args[0]
         # absl puts the traceback of a mistake in the config file into its message; the last line
         # names the mistake.
-        lines = str(error.args[0]).strip().splitlines()
+        lines = str(message).strip().splitlines()
         raise UserError(lines[-1] if len(lines) > 3 else lines[0]) from None
     # absl reads a missing file as a config that raises when it is used.
     file = Path(config_flags.get_config_filename(flags.FLAGS["config"]).partition(":")[0])

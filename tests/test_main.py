@@ -54,7 +54,7 @@ def config_files(tmp_path):
         (["--config={tmp}/none.py", "--config.seed=1"], "--config: there is no such file"),
         (["--config={tmp}/syntax.py"], "--config: invalid syntax"),
         (["--config={tmp}/module.py"], "--config: No module named 'no_such_module'"),
-        (["--config={tmp}/key.py"], "lern"),
+        (["--config={tmp}/key.py"], 's2c_jax: Key "lern" does not exist'),
         (["--config={tmp}/type.py"], "learning_rate"),
         (["--config={config}:hint"], "--config: there is no variant 'hint'; there is 'hints'"),
         (["--num_processes=2"], "give all three or none"),

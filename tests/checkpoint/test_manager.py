@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import shutil
+from pathlib import Path
 
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
@@ -35,9 +36,10 @@ def later(state):
 def expected(workdir, state, source, tmp_path_factory):
     """What is restored from the last checkpoint, and without it from the one before, by step."""
     *_, before, last = checkpoint.all_steps(workdir)
-    shorter = shutil.copytree(workdir, tmp_path_factory.mktemp("shorter") / "run")
-    shutil.rmtree(folder_of(shorter, last))
-    found = {last: restore(workdir, state, source), before: restore(shorter, state, source)}
+    run = shutil.copytree(workdir, tmp_path_factory.mktemp("expected") / "run")
+    found = {last: restore(run, state, source)}
+    shutil.rmtree(folder_of(run, last))
+    found[before] = restore(run, state, source)
     assert [int(found[step][0].step) for step in (before, last)] == [before, last]
     return found
 
@@ -78,7 +80,7 @@ def test_damage_to_any_file_is_noticed_or_harmless(
             assert not (run / "damaged").exists()
         shutil.rmtree(run)
     assert fallen_back == {"state", "data", "contents"}
-    assert folder.joinpath("metrics", "metrics").relative_to(folder) in without_metrics
+    assert Path("metrics", "metrics") in without_metrics
 
 
 @pytest.mark.slow(reason="trains an epoch and compiles its step")
