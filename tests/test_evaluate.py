@@ -2,15 +2,13 @@
 
 import json
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import safetensors.numpy
 
 from s2c_jax import checkpoint, evaluate
 from s2c_jax.inference import batching
+from tests.support import commands
 from tests.support.inception import random_tensors
 from tests.support.lpips import linear_tensors, vgg_tensors
 
@@ -43,14 +41,7 @@ def test_flags_choose_the_checkpoints(run_copy):
 def test_one_device_and_eight_give_the_same_digits(run_copy):
     """This process has eight devices, the command has one."""
     here = run(run_copy)
-    done = subprocess.run(
-        [sys.executable, "-m", "s2c_jax.evaluate", "--workdir", str(run_copy)],
-        cwd=Path(__file__).parents[1],
-        env={"PATH": "", "JAX_PLATFORMS": "cpu"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = commands.run("evaluate", "--workdir", run_copy)
     assert done.returncode == 0, done.stderr
     assert json.loads((run_copy / "evaluation" / "metrics.json").read_text()) == here
 
