@@ -1,4 +1,4 @@
-"""These tests need PyTorch, Keras and two metrics' packages, which only `make parity` installs."""
+"""The parity tests need PyTorch, Keras, lpips and pytorch-fid, which `make parity` installs."""
 
 import os
 
@@ -11,8 +11,9 @@ pytest.importorskip("keras", reason="make parity installs Keras and runs these")
 try:
     pytest.importorskip("torchvision", reason="make parity installs torchvision and runs these")
 except RuntimeError:
-    # PyPI's torchvision is built for PyTorch with CUDA. Beside a PyTorch without it, its compiled
-    # operators are missing, which nothing here runs, but which its import wants declared.
+    # PyPI's torchvision is built for PyTorch with CUDA. With a PyTorch without CUDA, its compiled
+    # operators are missing. The tests run none of them, but importing torchvision needs them
+    # declared.
     OPERATORS = torch.library.Library("torchvision", "DEF")
     for name in ("nms", "qnms"):
         OPERATORS.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")

@@ -1,7 +1,7 @@
-"""Sketch2Color in PyTorch, written from the formulas alone: what the package is compared with.
+"""The reference: Sketch2Color in PyTorch, written from the formulas alone.
 
-Nothing here imports the package. Pictures are NCHW in [-1, 1]. Names of layers are the package's,
-so that weights can be put into both.
+Nothing here imports the package. Pictures are NCHW in [-1, 1]. Layers have the package's names, so
+that weights can be copied.
 """
 
 import torch
@@ -13,7 +13,7 @@ def norm(channels: int) -> nn.BatchNorm2d:
 
 
 class Generator(nn.Module):
-    """Dropout follows the batch norm of the first three decoder layers; its rate may be 0."""
+    """Dropout follows the batch normalisation of the first three decoder layers."""
 
     def __init__(self, channels: list[int], dropout_rate: float = 0.0) -> None:
         super().__init__()
@@ -88,14 +88,14 @@ class Vgg16(nn.Module):
         self.features = nn.Sequential(*layers)
 
     def block2_conv2(self, pictures: Tensor) -> Tensor:
-        """The fourth convolution's activations, of pictures in [-1, 1]."""
+        """Returns the fourth convolution's activations for pictures in [-1, 1]."""
         mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1).to(pictures)
         deviation = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1).to(pictures)
         return self.features[:9](((pictures + 1) / 2 - mean) / deviation)
 
 
 def cross_entropy(probability_map: Tensor, label: float) -> Tensor:
-    """BCE of the one probability of each pair."""
+    """Returns the binary cross-entropy; a pair's probability is the mean of its map."""
     p = probability_map.mean(dim=(1, 2, 3))
     return -(label * p.log() + (1 - label) * (1 - p).log()).mean()
 
@@ -113,7 +113,7 @@ def total_variation(x: Tensor) -> Tensor:
 class Trainer:
     """Both networks and the training step; batches are counted from 0.
 
-    Without a VGG16 the generator's loss has no feature level.
+    Without a VGG16, the generator's loss has no feature-level loss.
     """
 
     def __init__(

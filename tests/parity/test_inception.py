@@ -16,7 +16,7 @@ from s2c_jax.pretrained import inception
 
 
 def random_weights():
-    """Under the published file's names, which are torchvision's; the classes are TensorFlow's."""
+    """Returns tensors with the published file's names and its 1008 classes."""
     model = torchvision.models.inception_v3(
         weights=None, num_classes=1008, aux_logits=False, init_weights=False
     )
@@ -34,7 +34,7 @@ def random_weights():
 
 @pytest.fixture(scope="module")
 def networks(tmp_path_factory):
-    """Ours and theirs, which would download its weights."""
+    """Our network and pytorch-fid's, which gets the same weights instead of downloading some."""
     state = random_weights()
     path = tmp_path_factory.mktemp("inception") / "inception.safetensors"
     safetensors.torch.save_file(state, path)
@@ -44,7 +44,7 @@ def networks(tmp_path_factory):
     return inception.load(str(path)), theirs
 
 
-# Enlarged, as it is, and made smaller.
+# Pictures that are enlarged, kept and made smaller.
 @pytest.mark.parametrize("side", [64, 299, 400])
 def test_features_agree(networks, side):
     ours, theirs = networks
@@ -57,7 +57,7 @@ def test_features_agree(networks, side):
 
     pictures = jnp.asarray(2 * shares - 1, jnp.float32)
     actual = np.asarray(jax.jit(inception.features)(ours, pictures))
-    # In units of what the two pictures differ by.
+    # The error is relative to the difference between the two pictures.
     error = np.abs(actual - expected).max() / np.abs(expected[0] - expected[1]).max()
     assert error < 1e-4, f"{error:.2e}"
 
@@ -66,7 +66,7 @@ def frechet_of_theirs(monkeypatch, x, y):
     original = scipy.linalg.sqrtm
 
     def sqrtm(matrix, disp=True):
-        # SciPy 1.18 has no "disp" any more, with which it returned an estimated error too.
+        # pytorch-fid passes disp=False to get an estimated error, too. SciPy 1.18 has no "disp".
         root = original(matrix)
         return root if disp else (root, 0.0)
 
@@ -75,7 +75,7 @@ def frechet_of_theirs(monkeypatch, x, y):
     return fid_score.calculate_frechet_distance(*statistics[0], *statistics[1])
 
 
-# Theirs takes the root of a singular matrix where vectors are fewer than dimensions.
+# With fewer vectors than dimensions, pytorch-fid takes the root of a singular matrix.
 @pytest.mark.parametrize(("number", "tolerance"), [(500, 1e-9), (32, 1e-6)])
 def test_frechet_distances_agree(monkeypatch, number, tolerance):
     rng = np.random.default_rng(0)

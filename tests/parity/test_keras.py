@@ -1,4 +1,4 @@
-"""What is read from Keras's files, against what Keras computes from them."""
+"""Networks that are read from Keras's files compute what Keras computes."""
 
 import h5py
 import jax
@@ -15,7 +15,7 @@ from s2c_jax.pretrained import vgg16
 from s2c_jax.training.import_keras import import_generator
 
 
-def test_features_agree_with_keras_own_vgg16_from_a_file_in_its_layout(tmp_path):
+def test_vgg16_features_agree_with_keras(tmp_path):
     keras.utils.set_random_seed(0)
     model = keras.applications.VGG16(weights=None, include_top=False, input_shape=(64, 64, 3))
     rng = np.random.default_rng(0)
@@ -25,7 +25,7 @@ def test_features_agree_with_keras_own_vgg16_from_a_file_in_its_layout(tmp_path)
     path = tmp_path / vgg16.KERAS_FILE
     with h5py.File(path, "w") as file:
         legacy_h5_format.save_weights_to_hdf5_group(file, model)
-    # It is the layout of the published file if Keras takes it for that.
+    # The file has the layout of the published one, since Keras reads it as such.
     again = keras.applications.VGG16(weights=str(path), include_top=False, input_shape=(64, 64, 3))
     levels = np.random.default_rng(1).uniform(0, 255, (2, 64, 64, 3)).astype(np.float32)
     phi = keras.Model(again.inputs, again.get_layer("block2_conv2").output)
@@ -40,7 +40,7 @@ CHANNELS = (8, 16, 32, 32)
 
 
 def unet(bias=True, epsilon=0.001):
-    """The generator, layer by layer from its description, with weights that are not trivial."""
+    """Returns the generator in Keras, written from its description, with random weights."""
     layers = keras.layers
     x = sketch = keras.Input((64, 64, 3))
     encoded = []
@@ -100,9 +100,7 @@ def save_old_weights(model, folder):
         (save_old_weights, {"bias": False}, None),
     ],
 )
-def test_an_imported_generator_makes_keras_own_picture(
-    tmp_path, keras_config, save, settings, epsilon
-):
+def test_imported_generator_agrees_with_keras(tmp_path, keras_config, save, settings, epsilon):
     model = unet(**settings)
     path = save(model, tmp_path)
     keras_config.generator.channels = CHANNELS

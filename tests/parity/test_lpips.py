@@ -15,7 +15,7 @@ import safetensors.torch
 import torch
 
 from s2c_jax.errors import UserError
-from s2c_jax.pretrained import lpips
+from s2c_jax.pretrained import lpips, vgg16
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +44,12 @@ def vgg_file(theirs, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def linear_file(vgg_file, tmp_path_factory):
-    """Their own file, converted by the command that its refusal gives."""
+    """Their own file, converted by the command in the refusal's message."""
     path = tmp_path_factory.mktemp("their files") / "vgg.pth"
     shutil.copy(Path(reference.__file__).parent / "weights" / "v0.1" / "vgg.pth", path)
-    with pytest.raises(UserError, match="^--lpips_linear: .* is a pickle") as raised:
-        lpips.load(vgg_file, str(path))
-    python, *arguments = shlex.split(str(raised.value).split("makes of it: ")[1])
+    with pytest.raises(UserError, match="is a pickle") as raised:
+        lpips.load(vgg16.load_torchvision(vgg_file), str(path))
+    python, *arguments = shlex.split(str(raised.value).split("with: ")[1])
     assert python == "python"
     subprocess.run([sys.executable, *arguments], check=True)
     return str(path.with_suffix(".safetensors"))
@@ -67,7 +67,7 @@ def test_distances_agree(theirs, vgg_file, linear_file):
         expected = theirs.double()(*nchw).numpy().ravel()
     assert 0 < 10 * expected[0] < expected[1] < expected[2] < expected[3]
 
-    network = lpips.load(vgg_file, linear_file)
+    network = lpips.load(vgg16.load_torchvision(vgg_file), linear_file)
     pair = (jnp.asarray(x, jnp.float32) for x in (a, b))
     actual = np.asarray(jax.jit(lpips.distance)(network, *pair))
     np.testing.assert_allclose(actual, expected, rtol=1e-5)

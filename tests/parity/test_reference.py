@@ -51,7 +51,7 @@ def in_pytorch(network):
 
 
 def parameters(module):
-    """Yields the package's path of each parameter, PyTorch's, and the axes that make it ours."""
+    """Yields each parameter's path in the package, PyTorch's tensor, and how to transpose that."""
     for name, layer in module.named_children():
         if isinstance(layer, torch.nn.BatchNorm2d):
             yield (name, "scale"), layer.weight, (0,)
@@ -63,7 +63,7 @@ def parameters(module):
 
 
 def copy_into(module, variables):
-    """Puts our weights, and running averages, into PyTorch's module."""
+    """Copies our weights and running averages into PyTorch's module."""
     with torch.no_grad():
         for (name, part), parameter, axes in parameters(module):
             ours = np.array(variables["params"][name][part]).transpose(np.argsort(axes))
@@ -102,7 +102,7 @@ def pictures(size, batch, seed=0):
 
 
 def random_variables(network, *inputs):
-    """Initial weights, and running averages and affine parameters that are not trivial."""
+    """Returns initial kernels, and random biases, scales and running averages."""
     variables = network.init(jax.random.key(0), *inputs, train=False)
     rng = np.random.default_rng(1)
 
@@ -119,7 +119,7 @@ def random_variables(network, *inputs):
 def apply(network, variables, *inputs, train):
     @jax.jit
     def run(variables, *inputs):
-        # The axis over which a training batch's statistics are averaged, here of one device.
+        # BatchNorm averages a training batch's statistics over this axis, here of one device.
         return jax.vmap(
             lambda *inputs: network.apply(variables, *inputs, train=train, mutable=["batch_stats"])[
                 0
@@ -131,7 +131,7 @@ def apply(network, variables, *inputs, train):
 
 
 def assert_close(actual, expected, tolerance=1e-4, name=""):
-    """The largest difference, relative to the largest value."""
+    """Bounds the largest difference, relative to the largest expected value."""
     error = np.abs(actual - expected).max() / np.abs(expected).max()
     assert error < tolerance, f"{name}: {error:.2e}"
 
@@ -165,7 +165,7 @@ def test_discriminators_agree(size, train):
 
 @pytest.fixture(scope="module")
 def vgg(tmp_path_factory):
-    """The same random VGG16 for both, by way of the file that torchvision's would be in."""
+    """The same random VGG16 for both, by way of a file in torchvision's layout."""
     torch.manual_seed(0)
     theirs = reference.Vgg16()
     for layer in theirs.features:
@@ -221,15 +221,16 @@ def descent_that_keeps_gradients(learning_rate):
 
 
 def test_every_loss_and_every_gradient_agrees(vgg):
-    """At 64 px: a larger picture has so many activations that some lie where a gradient jumps.
+    """The pictures have 64 px: larger ones have some activations where a gradient jumps.
 
-    At 256 px PyTorch in float32 differs from itself in float64 by more than 1e-3 because of them.
+    At 256 px, PyTorch's float32 gradients differ from its float64 gradients by more than 1e-3.
     """
     ours, theirs = vgg
     rate = 0.01
     optimizer = descent_that_keeps_gradients(rate)
     pair = articles_networks(64)
-    # An odd batch: the discriminator is updated, and the generator's gradient comes through that.
+    # On an odd step the discriminator is updated; the generator's gradient comes through the
+    # updated one.
     state = dataclasses.replace(new_state(pair, optimizer), step=jnp.ones((), jnp.int32))
     trainer = new_trainer(pair, state, theirs, lambda p: torch.optim.SGD(p, lr=rate), torch.float64)
     batch = make_batch(64, 4, seed=0)
@@ -249,7 +250,7 @@ def test_every_loss_and_every_gradient_agrees(vgg):
             scale = np.linalg.norm(theirs_)
             of_kernel.setdefault(name, scale)
             if scale < 1e-9 * of_kernel[name]:
-                # A bias in front of batch norm changes nothing: its gradient is rounding alone.
+                # BatchNorm cancels this bias, so its gradient is rounding errors alone.
                 scale = of_kernel[name]
             error = np.linalg.norm(ours_ - theirs_) / scale
             assert error < 1e-4, f"{name} {part}: {error:.2e}"
@@ -257,11 +258,11 @@ def test_every_loss_and_every_gradient_agrees(vgg):
     assert compared == len(jax.tree.leaves((new.generator.params, new.discriminator.params)))
 
 
-def test_twenty_steps_agree_and_leave_the_discriminator_alone_on_the_same_ones(vgg):
-    """With narrow networks: Adam's first steps follow the sign of a gradient, however small.
+def test_twenty_steps_agree_and_skip_the_discriminator_on_even_ones(vgg):
+    """The networks are narrow: Adam's first steps follow the sign of a gradient, however small.
 
-    At the article's width there are so many small ones that PyTorch's own steps in float32 are 1e-2
-    away from its steps in float64 before the twentieth.
+    The article's networks have so many small gradients that PyTorch's float32 steps are 1e-2 away
+    from its float64 steps before the twentieth.
     """
     ours, theirs = vgg
     optimizer = optax.adam(ARTICLE.optimizer.learning_rate, ARTICLE.optimizer.beta1)
@@ -292,5 +293,5 @@ def test_twenty_steps_agree_and_leave_the_discriminator_alone_on_the_same_ones(v
         skipped.append([np.array_equal(*pair) for pair in zip(before, weights())])
         discriminator_losses.append(expected["discriminator_loss"])
     assert skipped == [[number % 2 == 0] * 2 for number in range(20)]
-    # Both have moved by then: the agreement is not that of networks at rest.
+    # The losses have changed, so the agreement is not that of networks at rest.
     assert np.ptp(discriminator_losses) > 0.01
