@@ -47,7 +47,7 @@ def measure(name: str, config: ml_collections.ConfigDict) -> dict[str, Any]:
     return {
         "networks": name,
         "state_mb": round(sum(leaf.nbytes for leaf in jax.tree.leaves(state)) / 1e6),
-        "stands_still_seconds": round(statistics.median(blocked), 2),
+        "blocked_seconds": round(statistics.median(blocked), 2),
         "written_after_seconds": round(statistics.median(written), 2),
     }
 
