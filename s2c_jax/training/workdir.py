@@ -17,7 +17,8 @@ def claim_workdir(config: ml_collections.ConfigDict, workdir: Path) -> Iterator[
     """Creates the workdir with its config.json, and locks other runs out of it.
 
     The primary process holds a lock on the empty file `workdir`/lock. The operating system
-    releases the lock when that process ends, however it ends. The file stays.
+    releases the lock when that process ends, however it ends. The file stays. On a file system
+    without locks, filelock warns, and takes the file's existence for the lock.
 
     Args:
         config: the run's settings.
