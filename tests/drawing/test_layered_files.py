@@ -1,4 +1,4 @@
-"""Layered files, read back by other code than what wrote them."""
+"""Layered files, read back by code that is independent of the packages that write them."""
 
 import io
 import struct
@@ -12,29 +12,29 @@ from PIL import Image
 
 from s2c_jax.drawing import compositing, layered_files
 from s2c_jax.errors import UserError
-from tests.support.boxes import boxes, composed
+from tests.support.boxes import draw_boxes, layers_of
 
 
 @pytest.fixture(scope="module")
 def layers():
-    return composed(boxes(200, 6))
+    return layers_of(draw_boxes(200, 6))
 
 
 def over_white(pictures):
-    """Composites pictures with their places, from bottom to top, by Pillow."""
+    """Composites pictures at their offsets with Pillow, from bottom to top."""
     page = Image.new("RGBA", (200, 200), "white")
     for picture, place in pictures:
         page.alpha_composite(picture.convert("RGBA"), place)
     return np.asarray(page.convert("RGB")).astype(int)
 
 
-def test_a_png_is_the_flat_picture(layers, tmp_path):
+def test_png_holds_the_flat_picture(layers, tmp_path):
     layered_files.write(layers, tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as picture:
         np.testing.assert_array_equal(np.asarray(picture), compositing.flatten_layers(layers))
 
 
-def test_openraster_is_read_back_as_its_specification_has_it(layers, tmp_path):
+def test_openraster_file_follows_its_specification(layers, tmp_path):
     layered_files.write(layers, tmp_path / "a.ora")
     with zipfile.ZipFile(tmp_path / "a.ora") as file:
         first = file.infolist()[0]
@@ -59,8 +59,8 @@ def test_openraster_is_read_back_as_its_specification_has_it(layers, tmp_path):
     assert np.abs(over_white(pictures) - flat).max() <= 2
 
 
-def unpacked(data, size):
-    """Undoes PackBits."""
+def unpack_bits(data, size):
+    """Decompresses PackBits."""
     found = bytearray()
     at = 0
     while len(found) < size:
@@ -75,9 +75,9 @@ def unpacked(data, size):
 
 
 def psd_layers(data):
-    """Reads layers as Adobe's specification of the format has them: name to RGBA array.
+    """Reads the layers of a PSD file by Adobe's specification: name to RGBA array.
 
-    Pillow's reader of layers mistakes the order of the channels, and reads the first one wrong.
+    Pillow's reader swaps the layers' channels, and reads the first layer wrong.
     """
     file = io.BytesIO(data)
 
@@ -112,13 +112,13 @@ def psd_layers(data):
                 file.seek(2 * rows, io.SEEK_CUR)
             pixels = file.read(end - file.tell())
             if compression == 1:
-                pixels = unpacked(pixels, rows * columns)
+                pixels = unpack_bits(pixels, rows * columns)
             picture[..., kind] = np.frombuffer(pixels, np.uint8).reshape(rows, columns)
         found[name] = picture
     return found
 
 
-def test_photoshop_is_read_back_as_its_specification_has_it(layers, tmp_path):
+def test_photoshop_file_follows_its_specification(layers, tmp_path):
     layered_files.write(layers, tmp_path / "a.psd")
     flat = compositing.flatten_layers(layers)
     with Image.open(tmp_path / "a.psd") as file:
@@ -133,7 +133,7 @@ def test_photoshop_is_read_back_as_its_specification_has_it(layers, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".ora", ".psd"])
-def test_a_missing_package_is_named(suffix, monkeypatch):
+def test_missing_package_is_named_with_its_extra(suffix, monkeypatch):
     layered_files.require(suffix)
     for package in ("pyora", "psd_tools"):
         monkeypatch.setitem(sys.modules, package, None)

@@ -1,4 +1,4 @@
-"""Palettes, against the program that made the colorgram files."""
+"""Palettes, compared with a port of the program that made the colorgram files."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def reference(picture):
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(4, 30), st.integers(1, 30), st.integers(1, 255))
-def test_a_palette_is_what_colorgram_finds_but_the_most_frequent(seed, height, width, spread):
+def test_extract_equals_colorgram_without_the_most_frequent_colour(seed, height, width, spread):
     rng = np.random.default_rng(seed)
     base = rng.integers(0, 256 - spread, 3)
     picture = (base + rng.integers(0, spread + 1, (height, width, 3))).astype(np.uint8)
@@ -35,11 +35,11 @@ def test_a_palette_is_what_colorgram_finds_but_the_most_frequent(seed, height, w
         np.testing.assert_array_equal(band, expected)
 
 
-def test_a_colorgram_file_is_read_in_its_order():
+def test_parse_keeps_the_order_of_a_colorgram_file():
     colors = np.arange(48).reshape(4, 4, 3)
     file = {str(b + 1): {str(i + 1): colors[b, i].tolist() for i in range(4)} for b in range(4)}
     np.testing.assert_array_equal(palette.parse(json.dumps(file).encode()), colors)
-    # A band of fewer colours is filled up with its last, one of none with white.
+    # A shorter band repeats its last colour; an empty band becomes white.
     file["1"] = {"1": [1, 2, 3]}
     file["4"] = {}
     parsed = palette.parse(json.dumps(file).encode())
@@ -51,7 +51,7 @@ def test_a_colorgram_file_is_read_in_its_order():
     "content",
     [b"", b"[]", b"{}", b'{"1": {"2": [1, 2, 3]}}', b"\xff"]
     + [
-        # Twelve numbers, but not four colours of three.
+        # Twelve numbers in each band, but not four colours of three.
         json.dumps({str(i): {key: [1, 2, 3, 4] for key in "123"} for i in range(1, 5)}).encode(),
         b"[" * 100_000,
     ]
@@ -60,12 +60,12 @@ def test_a_colorgram_file_is_read_in_its_order():
         for color in ([1, 2], [1, 2, 256], [1, 2, -1], ["a", "b", "c"], None, [1, 2, 3, 4])
     ],
 )
-def test_anything_else_is_no_colorgram(content):
+def test_parse_refuses_other_content(content):
     with pytest.raises(ValueError, match="no colorgram"):
         palette.parse(content)
 
 
-def test_colours_are_read_as_css_has_them():
+def test_from_colors_parses_hexadecimal_and_css_names():
     for band in palette.from_colors("#fcea2b, red,#010203"):
         assert band.tolist() == [
             [0xFC, 0xEA, 0x2B, 255],
@@ -76,12 +76,12 @@ def test_colours_are_read_as_css_has_them():
 
 
 @pytest.mark.parametrize("text", ["", "#12", "red,", "nocolour", "red,red,red,red,red"])
-def test_what_is_no_palette_is_named(text):
+def test_from_colors_names_a_bad_palette(text):
     with pytest.raises(UserError, match=re.escape(f"the palette {text!r}")):
         palette.from_colors(text)
 
 
-def test_a_palette_is_taken_from_a_picture_or_a_colorgram(tmp_path):
+def test_read_takes_a_picture_or_a_colorgram(tmp_path):
     picture = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
     Image.fromarray(picture).save(tmp_path / "picture.png")
     taken = palette.read(tmp_path / "picture.png")
@@ -96,19 +96,19 @@ def test_a_palette_is_taken_from_a_picture_or_a_colorgram(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["missing.png", "missing.json", "bad.json", "flat.png"])
-def test_a_file_of_no_palette_is_named(tmp_path, name):
+def test_read_names_a_bad_file(tmp_path, name):
     (tmp_path / "bad.json").write_text("{}")
     Image.new("RGB", (9, 3)).save(tmp_path / "flat.png")
     with pytest.raises(UserError, match=name):
         palette.read(tmp_path / name)
 
 
-def test_drawn_palettes_are_lively_and_the_same_for_the_same_seed():
+def test_drawn_palettes_are_saturated_and_depend_on_the_seed_alone():
     drawn = [palette.draw(seed) for seed in range(20)]
     np.testing.assert_array_equal(palette.draw(7), drawn[7])
     assert len({colors.tobytes() for colors in drawn}) == len(drawn)
     for colors in drawn:
-        given_ones = colors[0][colors[0, :, 3] == 255]
-        assert 2 <= len(given_ones) <= 4
-        assert np.ptp(given_ones[:, :3], axis=-1).min() > 60
+        used = colors[0][colors[0, :, 3] == 255]
+        assert 2 <= len(used) <= 4
+        assert np.ptp(used[:, :3], axis=-1).min() > 60
         assert (colors == colors[:1]).all()
