@@ -41,6 +41,7 @@ def test_coloured_picture_has_the_sketchs_size(colorizer, size):
     assert color.mode == "RGB"
 
 
+@pytest.mark.slow(reason="composites a picture of 16 megapixels, the largest allowed")
 def test_largest_allowed_sketch_is_coloured(colorizer):
     (color,) = colorizer([Image.new("RGB", (4096, 4096), "white")])
     assert color.size == (4096, 4096)

@@ -46,7 +46,7 @@ def test_generate_applies_the_generator_to_normalised_pictures(generator, variab
     sketches = random_levels(3, 8, 8, 3)
     guidance = {kind: GUIDANCE[kind] for kind in kinds}
     expected = generator.apply(
-        jax.device_get(variables),
+        jax.tree.map(jnp.asarray, jax.device_get(variables)),
         normalize(jnp.asarray(sketches)),
         normalize_rgba(jnp.asarray(guidance["hints"])) if "hints" in kinds else None,
         normalize_rgba(jnp.asarray(guidance["palettes"])) if "palettes" in kinds else None,

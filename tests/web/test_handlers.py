@@ -28,7 +28,7 @@ def test_canvases_are_coloured_as_by_the_colorizer(handlers, colorizer):
     """With hints, a palette and variants; the download has full size."""
     sketch = make_canvas(noise_sketch())
     hints = make_canvas(noise_sketch(), [half_painted_hints()])
-    _, colored, chosen, shown = handlers.color_canvas(sketch, hints, 3, 5, "#00ff00", None, "")
+    _, colored, chosen, shown = handlers.color_canvas(sketch, hints, 3.0, 5.0, "#00ff00", None, "")
     colors = [palette.from_colors("#00ff00")] * 3
     expected = colorizer(
         [noise_sketch()] * 3, [half_painted_hints()] * 3, colors, variant_seeds(5, 3)
@@ -42,13 +42,13 @@ def test_canvases_are_coloured_as_by_the_colorizer(handlers, colorizer):
 
 def test_large_sketches_are_shown_smaller_and_downloaded_in_full_size(handlers):
     canvas = make_canvas(Image.new("RGB", (2000, 1000), "white"))
-    _, colored, _, (sketch, picture) = handlers.color_canvas(canvas, None, 1, 0)
+    _, colored, _, (sketch, picture) = handlers.color_canvas(canvas, None, 1.0, 0.0)
     assert sketch.size == picture.size == (1024, 512)
     assert Image.open(handlers.download(colored, 0, "png")).size == (2000, 1000)
 
 
 def test_expired_sketch_gets_a_message(handlers):
-    _, colored, _, _ = handlers.color_canvas(make_canvas(noise_sketch()), None, 1, 0)
+    _, colored, _, _ = handlers.color_canvas(make_canvas(noise_sketch()), None, 1.0, 0.0)
     colored.file.unlink()
     with pytest.raises(gr.Error, match="this sketch has expired: upload it again"):
         handlers.download(colored, 0, "png")
@@ -76,7 +76,7 @@ def test_hints_of_another_size_are_dropped_with_a_new_sketch(handlers):
 )
 def test_bad_canvases_get_a_message(handlers, canvas, hints, message):
     with pytest.raises(gr.Error, match=message):
-        handlers.color_canvas(canvas, hints, 1, 0)
+        handlers.color_canvas(canvas, hints, 1.0, 0.0)
 
 
 def test_new_folder_deletes_expired_folders_only(tmp_path):
