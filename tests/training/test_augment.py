@@ -8,7 +8,7 @@ from s2c_jax.models.ranges import normalize
 from s2c_jax.training.augment import augment
 
 
-def test_normalize_maps_bytes_to_the_tanhs_range():
+def test_normalize_maps_levels_to_the_range_of_tanh():
     pictures = np.arange(256, dtype=np.uint8)[None, :, None, None].repeat(3, axis=-1)
     expected = np.arange(256) / 127.5 - 1
     np.testing.assert_allclose(normalize(jnp.asarray(pictures))[0, :, 0, 0], expected, atol=1e-6)
@@ -19,7 +19,7 @@ def pairs(count=8):
     return jax.random.split(jax.random.key(1), count), sketch, -sketch
 
 
-def test_off_changes_nothing():
+def test_augment_without_mirror_and_jitter_returns_its_input():
     keys, sketch, color = pairs()
     for before, after in zip(
         (sketch, color), augment(keys, sketch, color, mirror=False, jitter=0.0), strict=True
@@ -36,14 +36,14 @@ def test_mirror_flips_about_half_of_the_pairs():
     assert 16 < sum(flipped) < 48
 
 
-def test_both_pictures_change_alike():
+def test_augment_changes_sketch_and_color_alike():
     keys, sketch, color = pairs()
     new_sketch, new_color = augment(keys, sketch, color, mirror=True, jitter=0.3)
     assert np.abs(new_sketch - sketch).max(axis=(1, 2, 3)).min() > 0.01
     np.testing.assert_allclose(new_sketch, -new_color, atol=1e-6)
 
 
-def test_jitter_enlarges_within_the_picture():
+def test_jitter_enlarges_and_crops_inside_the_picture():
     """Along a ramp, every cut-out is a ramp that is less steep and stays in the ramp's range."""
     ramp = jnp.linspace(-1, 1, 32)
     picture = jnp.broadcast_to(ramp[None, :, None, None], (64, 32, 32, 3))
@@ -58,7 +58,7 @@ def test_jitter_enlarges_within_the_picture():
     assert after[:, 0, 0, 0].std() > 0.02
 
 
-def test_an_examples_result_does_not_depend_on_its_batch():
+def test_augment_gives_an_example_the_same_result_in_any_batch():
     keys, sketch, color = pairs()
     together, _ = augment(keys, sketch, color, mirror=True, jitter=0.3)
     alone, _ = augment(keys[3:4], sketch[3:4], color[3:4], mirror=True, jitter=0.3)

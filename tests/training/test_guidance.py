@@ -25,7 +25,7 @@ def drawing(count=1):
     return tuple(jnp.broadcast_to(a, (count, *a.shape)) for a in (sketch, color))
 
 
-def test_a_quarter_has_no_hints_and_the_rest_one_to_many():
+def test_a_quarter_of_the_examples_has_no_hints_and_the_others_one_to_many():
     keys = jax.random.split(jax.random.key(0), 400)
     sketch, color = drawing(len(keys))
     hints = np.asarray(jax.jit(guidance.simulate_hints)(keys, sketch, color))
@@ -41,7 +41,7 @@ def test_a_quarter_has_no_hints_and_the_rest_one_to_many():
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**31), count=st.integers(1, guidance.MAX_MARKS))
-def test_marks_have_true_colours_in_about_their_places(seed, count):
+def test_marks_have_roughly_the_true_colors_near_their_places(seed, count):
     sketch, color = drawing()
     hints = np.asarray(MARKS(jax.random.key(seed), sketch[0], color[0], jnp.int32(count)))
     rows, columns = np.nonzero(hints[..., 3])
@@ -58,7 +58,7 @@ def test_marks_have_true_colours_in_about_their_places(seed, count):
 MARKS = jax.jit(guidance.paint_marks)
 
 
-def test_fewer_marks_are_the_first_of_more():
+def test_the_same_key_gives_the_same_first_marks_for_any_count():
     sketch, color = drawing()
     key = jax.random.key(3)
     one, five = (np.asarray(MARKS(key, sketch[0], color[0], jnp.int32(n)))[..., 3] for n in (1, 5))
@@ -67,7 +67,7 @@ def test_fewer_marks_are_the_first_of_more():
     assert not np.asarray(MARKS(key, sketch[0], color[0], jnp.int32(0))).any()
 
 
-def test_hints_are_about_what_is_coloured():
+def test_most_marks_lie_on_colored_pixels():
     keys = jax.random.split(jax.random.key(1), 200)
     sketch, color = drawing(len(keys))
     hints = np.asarray(jax.vmap(lambda k, s, c: MARKS(k, s, c, jnp.int32(1)))(keys, sketch, color))
@@ -75,14 +75,14 @@ def test_hints_are_about_what_is_coloured():
     assert 0 < white.any(axis=(1, 2)).mean() < 0.5
 
 
-def test_a_blank_picture_gets_white_hints():
+def test_hints_of_a_blank_picture_are_white():
     blank = jnp.ones((SIDE, SIDE, 3))
     hints = np.asarray(MARKS(jax.random.key(0), blank, blank, jnp.int32(8)))
     assert hints[..., 3].any()
     assert hints[hints[..., 3] > 0].min() > 0.9
 
 
-def test_an_examples_hints_do_not_depend_on_the_batch():
+def test_an_example_has_the_same_hints_in_any_batch():
     keys = jax.random.split(jax.random.key(2), 4)
     sketch, color = drawing(4)
     together = guidance.simulate_hints(keys, sketch, color)
@@ -103,7 +103,7 @@ def palettes_of(own, color=None, count=400):
     )
 
 
-def test_half_have_no_palette_a_quarter_their_own_and_a_quarter_colours_anywhere():
+def test_half_have_no_palette_a_quarter_their_own_by_band_and_a_quarter_colors_for_all_bands():
     own = np.random.default_rng(0).integers(0, 256, (4, 4, 3), dtype=np.uint8)
     found, pictures = palettes_of(own, jnp.asarray(own.reshape(16, 1, 3) / 127.5 - 1, jnp.float32))
     kinds = {"none": 0, "own": 0, "anywhere": 0}
@@ -129,7 +129,7 @@ def test_half_have_no_palette_a_quarter_their_own_and_a_quarter_colours_anywhere
     assert 0.19 < kinds["own"] / len(found) < 0.31
 
 
-def test_four_in_five_of_those_with_a_palette_have_their_hues_turned():
+def test_four_in_five_pictures_with_a_palette_are_recolored():
     own = np.full((4, 4, 3), (200, 40, 40), np.uint8)
     found, pictures = palettes_of(own, jnp.asarray(own[:1] / 127.5 - 1, jnp.float32))
     given_one = found[..., 3].any(axis=(1, 2))
@@ -139,7 +139,7 @@ def test_four_in_five_of_those_with_a_palette_have_their_hues_turned():
 
 
 @pytest.mark.parametrize("angle", [0.0, 1.0, 3.0, 5.5])
-def test_turned_hues_keep_luma_and_greys(angle):
+def test_hue_rotation_keeps_luma_and_greys(angle):
     colors = np.random.default_rng(0).uniform(-0.4, 0.4, (50, 3)).astype(np.float32)
     turned = colors @ np.asarray(guidance.hue_rotation(jnp.float32(angle))).T
     luma = np.float32([0.299, 0.587, 0.114])
@@ -151,7 +151,7 @@ def test_turned_hues_keep_luma_and_greys(angle):
     np.testing.assert_allclose(greys @ np.linalg.inv(back).T, greys, atol=1e-5)
 
 
-def test_lively_colours_are_asked_for_more_often_than_greys():
+def test_saturated_colors_are_in_palettes_more_often_than_greys():
     own = np.full((4, 4, 3), 128, np.uint8)
     own[0, 0] = (255, 0, 0)
     found, _ = palettes_of(own)
@@ -162,14 +162,14 @@ def test_lively_colours_are_asked_for_more_often_than_greys():
     assert len(lively) > len(anywhere) / 3
 
 
-def test_normalize_rgba_is_nothing_where_nothing_is_said():
+def test_normalize_rgba_maps_transparent_pixels_to_zeros():
     levels = np.uint8([[255, 0, 128, 255], [255, 0, 128, 0]])
     expected = np.float32([[1, -1, 128 / 127.5 - 1, 1], [0, 0, 0, 0]])
     np.testing.assert_allclose(ranges.normalize_rgba(jnp.asarray(levels)), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_given_palette_normalizes_as_training_has_it(count):
+def test_a_palette_given_by_a_person_has_the_form_of_a_simulated_one(count):
     colors = palette.from_colors(",".join(["red", "#00ff00", "blue"][:count]))
     normalized = np.asarray(ranges.normalize_rgba(jnp.asarray(colors)))
     assert (normalized[..., 3].sum(axis=-1) == count).all()

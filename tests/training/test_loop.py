@@ -56,7 +56,9 @@ def steps_per_epoch(data_dir):
     return len(train) // 8
 
 
-def test_everything_of_a_run_is_in_its_workdir(finished, module_config, steps_per_epoch):
+def test_a_run_writes_config_checkpoints_and_samples_into_its_workdir(
+    finished, module_config, steps_per_epoch
+):
     assert json.loads((finished / "config.json").read_text())["batch_size"] == 8
     steps = sorted(int(p.name) for p in (finished / "checkpoints").iterdir() if p.name.isdigit())
     assert steps == [steps_per_epoch, 2 * steps_per_epoch]
@@ -65,7 +67,7 @@ def test_everything_of_a_run_is_in_its_workdir(finished, module_config, steps_pe
         assert np.asarray(sheet).std() > 10
 
 
-def test_tensorboard_has_the_epochs_means(finished):
+def test_tensorboard_has_the_means_of_every_epoch(finished):
     found = scalars(finished / "tensorboard")
     wanted = {
         "discriminator_loss",
@@ -94,7 +96,7 @@ def test_tensorboard_has_the_epochs_means(finished):
         assert 0 <= dict(found["speed/data_wait_share"])[epoch] <= 1
 
 
-def test_a_run_stopped_after_an_epoch_goes_on_to_the_same_parameters(
+def test_a_run_resumed_after_an_epoch_ends_with_the_same_parameters(
     finished, small_config, tmp_path, steps_per_epoch
 ):
     small_config.num_epochs = 1
@@ -107,7 +109,7 @@ def test_a_run_stopped_after_an_epoch_goes_on_to_the_same_parameters(
     assert [step for step, _ in found["generator_loss"]] == [1, 2]
 
 
-def test_max_steps_stops_within_an_epoch_and_the_next_start_goes_on_there(
+def test_a_run_resumed_within_an_epoch_ends_with_the_same_parameters(
     finished, small_config, tmp_path, steps_per_epoch
 ):
     small_config.max_steps = steps_per_epoch + 1
@@ -118,14 +120,16 @@ def test_max_steps_stops_within_an_epoch_and_the_next_start_goes_on_there(
     assert_trees_equal(saved_state(tmp_path, last), saved_state(finished, last))
 
 
-def test_a_finished_run_started_again_does_nothing_and_says_so(finished, module_config, capsys):
+def test_a_finished_run_started_again_says_that_nothing_is_left_and_writes_nothing(
+    finished, module_config, capsys
+):
     before = {p: p.stat().st_mtime_ns for p in (finished / "checkpoints").rglob("*")}
     train_lib.train_and_evaluate(module_config, finished)
     assert "there is nothing left to do" in capsys.readouterr().out
     assert {p: p.stat().st_mtime_ns for p in (finished / "checkpoints").rglob("*")} == before
 
 
-def test_the_last_checkpoints_are_kept_and_the_best_beside_them(
+def test_the_last_checkpoints_and_the_best_are_kept(
     small_config, tmp_path, steps_per_epoch, monkeypatch
 ):
     """The second of six epochs is the best; a run that goes on knows that."""
@@ -140,7 +144,7 @@ def test_the_last_checkpoints_are_kept_and_the_best_beside_them(
         assert checkpoint.resolve_step(tmp_path, "last") == epochs * steps_per_epoch
 
 
-def test_validation_is_not_counted_as_time_of_training(small_config, tmp_path, monkeypatch):
+def test_validation_does_not_count_as_training_time(small_config, tmp_path, monkeypatch):
     clock, hours = time.perf_counter, [0]
 
     def slow_score(*_):
@@ -159,7 +163,7 @@ def test_validation_is_not_counted_as_time_of_training(small_config, tmp_path, m
         assert pictures / images_per_second < 3600
 
 
-def test_validation_pairs_are_measured_every_few_epochs_and_at_the_end(small_config, tmp_path):
+def test_validation_runs_every_few_epochs_and_at_the_end(small_config, tmp_path):
     small_config.num_epochs = 3
     small_config.validation.every_epochs = 2
     small_config.checkpoint.every_epochs = 3
@@ -169,7 +173,7 @@ def test_validation_pairs_are_measured_every_few_epochs_and_at_the_end(small_con
     assert [step for step, _ in found["generator_loss"]] == [1, 2, 3]
 
 
-def test_another_configs_workdir_is_refused_and_left_as_it_is(finished, small_config):
+def test_the_workdir_of_another_config_is_refused_and_not_changed(finished, small_config):
     before = (finished / "config.json").read_bytes()
     small_config.generator.channels = (8, 8, 8)
     with pytest.raises(UserError, match=r"generator.channels was \(4, 8, 8\) and is \(8, 8, 8\)"):
@@ -187,14 +191,14 @@ def test_a_workdir_that_cannot_be_written_is_named(small_config, tmp_path, block
     assert not (workdir / "config.json").exists()
 
 
-def test_a_foreign_config_json_is_left_as_it_is(small_config, tmp_path):
+def test_a_config_json_of_another_program_is_refused_and_not_changed(small_config, tmp_path):
     (tmp_path / "config.json").write_text('{"mine": 1}')
     with pytest.raises(UserError, match="does not hold a run's settings"):
         train_lib.train_and_evaluate(small_config, tmp_path)
     assert (tmp_path / "config.json").read_text() == '{"mine": 1}'
 
 
-def test_a_run_does_not_go_on_with_other_data(finished, module_config, monkeypatch):
+def test_a_run_does_not_resume_with_other_data(finished, module_config, monkeypatch):
     opened = input_pipeline.open_split
 
     def without_the_last(*arguments):
@@ -206,7 +210,9 @@ def test_a_run_does_not_go_on_with_other_data(finished, module_config, monkeypat
         train_lib.train_and_evaluate(module_config, finished)
 
 
-def test_plain_lines_tell_loss_speed_and_time_left(small_config, tmp_path, capsys):
+def test_without_a_terminal_a_line_an_epoch_tells_losses_speed_and_time_left(
+    small_config, tmp_path, capsys
+):
     small_config.num_epochs = 1
     train_lib.train_and_evaluate(small_config, tmp_path)
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("epoch")]
@@ -218,7 +224,9 @@ def test_plain_lines_tell_loss_speed_and_time_left(small_config, tmp_path, capsy
     )
 
 
-def test_checkpoint_holds_the_whole_state(finished, module_config, steps_per_epoch):
+def test_a_checkpoint_holds_both_networks_their_optimisers_and_the_average(
+    finished, module_config, steps_per_epoch
+):
     state = saved_state(finished, 2 * steps_per_epoch)
     assert int(state["step"]) == 2 * steps_per_epoch
     variables = {key: state["generator"][key] for key in ("params", "batch_stats")}
@@ -240,7 +248,7 @@ def test_training_stops_at_the_step_whose_gradient_is_not_finite(small_config, t
     assert checkpoint.all_steps(tmp_path) == []
 
 
-def test_a_bad_step_is_seen_before_a_checkpoint_is_saved_behind_it(small_config, tmp_path):
+def test_no_checkpoint_is_saved_after_a_gradient_that_is_not_finite(small_config, tmp_path):
     small_config.loss.pixel = 3e38
     small_config.max_steps = 2
     with pytest.raises(UserError, match="step 1: the gradient is not finite"):
@@ -248,7 +256,7 @@ def test_a_bad_step_is_seen_before_a_checkpoint_is_saved_behind_it(small_config,
     assert checkpoint.all_steps(tmp_path) == []
 
 
-def test_for_gpus_the_host_chooses_between_programs_without_conditions(small_config, monkeypatch):
+def test_on_gpu_one_program_for_each_branch_trains_like_the_condition(small_config, monkeypatch):
     compile_one, programs = build.compile_ahead, []
 
     def remember(*args):
@@ -283,7 +291,7 @@ def test_for_gpus_the_host_chooses_between_programs_without_conditions(small_con
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_saves_in_the_middle_of_an_epoch(
+def test_a_signal_within_an_epoch_saves_a_checkpoint_from_which_the_run_resumes(
     finished, small_config, tmp_path, steps_per_epoch, monkeypatch, number
 ):
     stop_at = steps_per_epoch + 2
@@ -303,7 +311,7 @@ def test_a_signal_saves_in_the_middle_of_an_epoch(
     assert_trees_equal(saved_state(tmp_path, last), saved_state(finished, last))
 
 
-def test_a_signal_while_the_last_checkpoint_is_written_does_not_lose_it(
+def test_a_signal_while_the_last_checkpoint_is_written_does_not_lose_the_checkpoint(
     small_config, tmp_path, steps_per_epoch, monkeypatch
 ):
     small_config.num_epochs = 1
@@ -319,7 +327,7 @@ def test_a_signal_while_the_last_checkpoint_is_written_does_not_lose_it(
     assert checkpoint.all_steps(tmp_path) == [steps_per_epoch]
 
 
-def test_or_such_steps_are_left_out_and_counted(small_config, tmp_path, steps_per_epoch, capsys):
+def test_skip_not_finite_counts_skipped_steps(small_config, tmp_path, steps_per_epoch, capsys):
     small_config.loss.pixel = 3e38
     small_config.optimizer.skip_not_finite = True
     small_config.num_epochs = 1
@@ -336,7 +344,7 @@ def test_or_such_steps_are_left_out_and_counted(small_config, tmp_path, steps_pe
         np.testing.assert_array_equal(saved, initial)
 
 
-def test_a_second_run_in_a_workdir_is_refused(small_config, tmp_path):
+def test_a_second_process_in_the_same_workdir_is_refused(small_config, tmp_path):
     with (
         workdir.claim_workdir(small_config, tmp_path),
         pytest.raises(UserError, match="another process is training in it"),
@@ -345,7 +353,7 @@ def test_a_second_run_in_a_workdir_is_refused(small_config, tmp_path):
     assert not list((tmp_path / "tensorboard").iterdir())
 
 
-def test_the_feature_loss_trains_and_leaves_nothing_in_the_checkpoint(
+def test_the_feature_loss_is_trained_and_vgg16_is_not_in_the_checkpoint(
     finished, small_config, tmp_path, steps_per_epoch, capsys
 ):
     small_config.loss.feature = 0.01

@@ -82,7 +82,7 @@ def test_total_variation_is_its_definition():
         lambda generated: losses.feature_loss(generated, generated),
     ],
 )
-def test_roots_have_gradient_zero_at_zero(loss):
+def test_losses_with_roots_have_gradient_zero_at_zero(loss):
     value, gradient = jax.value_and_grad(loss)(jnp.ones((2, 4, 4, 3)))
     assert value == 0
     np.testing.assert_array_equal(gradient, 0)
@@ -90,7 +90,7 @@ def test_roots_have_gradient_zero_at_zero(loss):
 
 @given(repeats=st.integers(1, 4))
 @settings(max_examples=4, deadline=None)
-def test_losses_do_not_change_with_the_batch_size(repeats):
+def test_losses_do_not_depend_on_the_batch_size(repeats):
     generated, truth = as_jax(pictures(0)), as_jax(pictures(1))
     logits = generated[..., :1] * 5
     more = [jnp.tile(x, (repeats, 1, 1, 1)) for x in (generated, truth, logits)]
@@ -123,7 +123,7 @@ def test_palette_loss_is_its_definition(count):
     np.testing.assert_allclose(actual, expected, rtol=1e-5)
 
 
-def test_palette_loss_pulls_asked_pixels_to_their_nearest_color_alone():
+def test_palette_loss_pulls_counted_pixels_only_to_their_nearest_color():
     generated, palettes = pictures(0), palettes_of(4)
     palettes[0] = 0
     asked = np.zeros(SHAPE[:3], bool)

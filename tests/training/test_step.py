@@ -1,4 +1,4 @@
-"""The two updates, their order, and the same numbers on any number of devices."""
+"""The step: its phases, their order, and the same numbers on any number of devices."""
 
 import functools
 
@@ -10,6 +10,7 @@ import optax
 import pytest
 from jax.flatten_util import ravel_pytree
 
+from s2c_jax.distributed import BATCH_AXIS
 from s2c_jax.models.discriminator import Discriminator
 from s2c_jax.models.generator import Generator
 from s2c_jax.models.ranges import normalize
@@ -35,11 +36,14 @@ def make_batch(devices=1):
     return {"sketch": pictures[0].reshape(shape), "color": pictures[1].reshape(shape)}
 
 
+@functools.cache
 def new_state(
     seed=0, *, generator=GENERATOR, discriminator=DISCRIMINATOR, optimizer=ADAM, averaged=False
 ):
-    key = jax.random.key(seed)
-    return init_state(key, generator, discriminator, optimizer, SIZE, with_ema=averaged)
+    """The state at step 0, on the host: a step that donates it donates a copy."""
+    networks = generator, discriminator, optimizer
+    initialize = jax.jit(lambda key: init_state(key, *networks, SIZE, with_ema=averaged))
+    return jax.device_get(initialize(jax.random.key(seed)))
 
 
 def compiled(
@@ -62,7 +66,82 @@ def run(step, steps, devices=1, state=None):
     return state, metrics
 
 
-def test_discriminator_is_left_alone_on_even_batches(step):
+def on_one_device(function, *arguments):
+    """Calls a phase of the step inside the mapped axis, on one device."""
+    mapped = jax.pmap(
+        lambda *given: function(*given),
+        axis_name=BATCH_AXIS,
+        in_axes=None,
+        out_axes=None,
+        axis_size=1,
+        devices=jax.devices()[:1],
+    )
+    return jax.device_get(mapped(*arguments))
+
+
+def one_devices_batch():
+    return {name: pictures[0] for name, pictures in make_batch().items()}
+
+
+def test_prepare_normalizes_the_batch_and_conditions_on_the_sketch():
+    step = make_step(GENERATOR, DISCRIMINATOR, ADAM, jax.random.key(7))
+    batch = one_devices_batch()
+    inputs = on_one_device(lambda batch: step.prepare(batch, jnp.int32(0))[:3], batch)
+    sketch, color, condition = inputs
+    np.testing.assert_allclose(sketch, batch["sketch"] / 127.5 - 1, atol=1e-6)
+    np.testing.assert_allclose(color, batch["color"] / 127.5 - 1, atol=1e-6)
+    np.testing.assert_array_equal(condition, sketch)
+
+
+def test_prepare_draws_other_augmentations_in_every_step():
+    augmentation = Augmentation(mirror=True, jitter=0.1)
+    key = jax.random.key(7)
+    step = make_step(GENERATOR, DISCRIMINATOR, ADAM, key, augmentation=augmentation)
+    prepare = functools.partial(on_one_device, lambda *given: step.prepare(*given).sketch)
+    first, again, second = (
+        prepare(one_devices_batch(), number) for number in map(jnp.int32, (0, 0, 1))
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, second)
+
+
+def test_update_discriminator_measures_the_same_losses_whether_it_updates_or_not():
+    step = make_step(GENERATOR, DISCRIMINATOR, ADAM, jax.random.key(7))
+
+    def update(state, batch):
+        inputs = step.prepare(batch, jnp.int32(0))
+        return step.update_discriminator(state, inputs, -inputs.color)
+
+    before = new_state()
+    (left, losses_0), (updated, losses_1) = (
+        on_one_device(update, before.replace(step=jnp.int32(number)), one_devices_batch())
+        for number in (0, 1)
+    )
+    assert_trees_equal(left, before.discriminator)
+    assert not np.array_equal(
+        updated.params["output"]["kernel"], before.discriminator.params["output"]["kernel"]
+    )
+    assert_trees_equal(losses_0, losses_1, rtol=1e-5)
+
+
+def test_update_generator_lowers_the_generators_loss_on_the_same_batch():
+    step = make_step(GENERATOR, DISCRIMINATOR, optax.sgd(1e-3), jax.random.key(7))
+
+    def update(state, batch):
+        inputs = step.prepare(batch, jnp.int32(0))
+        generated = step.generate(state.generator, inputs)
+        return step.update_generator(state.generator, state.discriminator, inputs, generated)
+
+    state, found = new_state(optimizer=optax.sgd(1e-3)), []
+    for _ in range(4):
+        network, metrics = on_one_device(update, state, one_devices_batch())
+        found.append(metrics["generator_loss"])
+        state = state.replace(generator=network)
+    assert found == sorted(found, reverse=True)
+    assert found[-1] < found[0]
+
+
+def test_discriminator_is_updated_on_odd_batches_only(step):
     state = new_state()
     for batch in range(4):
         before = jax.device_get(state)
@@ -88,7 +167,7 @@ def test_generator_is_updated_through_the_updated_discriminator():
 
     With plain gradient descent a parameter's change is its gradient, so that a small one counts.
     """
-    before = new_state(optimizer=DESCENT)
+    before = jax.tree.map(jnp.asarray, new_state(optimizer=DESCENT))
     before = before.replace(step=jnp.ones((), jnp.int32))
     sketch, color = (normalize(jnp.asarray(make_batch()[key][0])) for key in ("sketch", "color"))
 
@@ -130,7 +209,7 @@ def test_generator_is_updated_through_the_updated_discriminator():
     assert_trees_equal(state.generator.params, new_g, rtol=1e-3, atol=1e-5)
 
 
-def test_one_generator_forward_serves_both_updates():
+def test_one_forward_pass_of_the_generator_serves_both_updates():
     calls = []
 
     def count(call, args, kwargs, context):
@@ -145,8 +224,9 @@ def test_one_generator_forward_serves_both_updates():
     assert len(calls) == 1
 
 
+@pytest.mark.slow(reason="compiles two more steps")
 @pytest.mark.parametrize("ema_decay", [0.0, 0.5])
-def test_the_generator_that_colours_is_a_moving_average_of_the_trained_one(ema_decay):
+def test_colorizer_is_the_moving_average_of_the_trained_generator(ema_decay):
     step, state = compiled(ema_decay=ema_decay), new_state(averaged=ema_decay > 0)
     average = jax.device_get(state.colorizer)
     for i in range(12):
@@ -166,7 +246,7 @@ def test_the_generator_that_colours_is_a_moving_average_of_the_trained_one(ema_d
      ({"weights": WEIGHTS._replace(pixel=np.inf)}, "generator", "discriminator"),
      ({"real_label": np.nan}, "discriminator", "generator")],
 )  # fmt: skip
-def test_a_gradient_that_is_not_finite_moves_nothing_and_is_counted(bad, skipped, moved):
+def test_an_update_with_a_gradient_that_is_not_finite_is_skipped_and_counted(bad, skipped, moved):
     step = compiled(update_every=1, **bad)
     before = jax.device_get(new_state())
     state, metrics = step(new_state(), make_batch())
@@ -177,7 +257,7 @@ def test_a_gradient_that_is_not_finite_moves_nothing_and_is_counted(bad, skipped
     assert not np.array_equal(*kernels)
 
 
-def test_total_is_the_weighted_sum_of_the_parts(step):
+def test_each_loss_is_the_weighted_sum_of_its_parts(step):
     _, metrics = run(step, 1)
     parts = {name: metrics[0][f"generator_loss/{name}"] for name in ("adversarial", "pixel")}
     variation = metrics[0]["generator_loss/total_variation"]
@@ -188,11 +268,9 @@ def test_total_is_the_weighted_sum_of_the_parts(step):
     np.testing.assert_allclose(metrics[0]["discriminator_loss"], expected, rtol=1e-6)
 
 
-def test_eight_devices_train_like_one():
-    """By gradient descent: Adam makes a step of its full rate of a gradient that is all rounding.
-
-    Such are those of biases in front of batch norm.
-    """
+@pytest.mark.slow(reason="compiles the step for one and for eight devices")
+def test_eight_devices_train_to_the_same_parameters_as_one():
+    """Trains by gradient descent: Adam would turn a gradient's rounding errors into full steps."""
     augmentation = Augmentation(mirror=True, jitter=0.1)
     descent = optax.sgd(0.01)
     start, states = jax.device_get(new_state(optimizer=descent)), {}
@@ -215,14 +293,15 @@ def test_eight_devices_train_like_one():
         assert distance(network, start, states[1]) > 1e-2
 
 
-def test_gradients_are_reduced_once_a_step_and_statistics_once_a_batch_norm():
-    """What the compiled program sends between devices: the sum of its all-reduces' operands."""
+@pytest.mark.slow(reason="compiles the step for eight devices")
+def test_a_step_reduces_gradients_once_and_statistics_once_a_batch_norm():
+    """Counts the all-reduces of the compiled program, and the numbers that they reduce."""
     generator = Generator((16, 32, 64), 0.0, 3, upsampling="resize")
     discriminator = Discriminator((16, 32))
     step = compiled(8, generator=generator, discriminator=discriminator, update_every=1)
     state = jax.eval_shape(lambda: new_state(generator=generator, discriminator=discriminator))
     program = step.lower(state, make_batch(8)).compile().as_text()
-    # Of a condition GPUs would ask the host; there is none where each batch has both updates.
+    # On GPU a condition waits for the host. With both updates in every batch there is none.
     assert " conditional(" not in program
     found = collectives(program)
     assert {kind for kind, _ in found} == {"all-reduce"}
@@ -232,8 +311,8 @@ def test_gradients_are_reduced_once_a_step_and_statistics_once_a_batch_norm():
         return sum(leaf.size for leaf in jax.tree.leaves(tree))
 
     gradients = size((state.generator.params, state.discriminator.params))
-    # Means and variances, and as many sums for their gradients. The generator is run once; the
-    # discriminator on the true, the generated, and the generated picture once more.
+    # Batch norm reduces means and variances, and as many sums for their gradients. The generator
+    # runs once; the discriminator runs on the true pictures and twice on the generated ones.
     of_generator, of_discriminator = (
         2 * size(network.batch_stats) for network in (state.generator, state.discriminator)
     )
@@ -246,7 +325,7 @@ def test_gradients_are_reduced_once_a_step_and_statistics_once_a_batch_norm():
     assert len(found) <= 2 * norms + 4
 
 
-def test_state_is_donated(step):
+def test_step_donates_the_state(step):
     state = jax.device_put(new_state(), jax.devices()[0])
     state, _ = step(state, make_batch())
     kept = state.generator.params["output"]["kernel"]
@@ -264,7 +343,8 @@ def test_training_lowers_the_pixel_loss(step):
     assert pixel_losses[-1] < 0.7 * pixel_losses[0]
 
 
-def test_the_other_settings_together_train_to_finite_parameters():
+@pytest.mark.slow(reason="compiles a step with VGG16")
+def test_all_other_settings_together_train_to_finite_parameters():
     generator = Generator((4, 8, 8), 0.5, 3, upsampling="resize")
     state = new_state(generator=generator, averaged=True)
     state, metrics = run(
@@ -299,7 +379,8 @@ def drawings(seed, count):
     return pictures
 
 
-def test_bfloat16_is_as_close_to_float32_as_two_seeds_are():
+@pytest.mark.slow(reason="trains three networks for 200 steps each")
+def test_bfloat16_trains_closer_to_float32_than_another_seed():
     held_out = normalize(jnp.asarray(drawings(1, 32)[0]))
     colored = {}
     for name, dtype, seed in [
@@ -332,7 +413,8 @@ def test_bfloat16_is_as_close_to_float32_as_two_seeds_are():
 GUIDED = GENERATOR.clone(hints=True, palette=True)
 
 
-def test_hints_and_palettes_are_the_same_on_any_number_of_devices():
+@pytest.mark.slow(reason="compiles the guided step for one and for four devices")
+def test_simulated_guidance_does_not_depend_on_the_number_of_devices():
     """The step's randomness is the example's own, wherever it is computed."""
     states = []
     for devices in (1, 4):
@@ -358,7 +440,8 @@ def test_hints_and_palettes_are_the_same_on_any_number_of_devices():
         assert (old != new)[..., channels, :].any(), layer
 
 
-def test_a_palette_draws_the_colours_to_it():
+@pytest.mark.slow(reason="compiles the guided step and trains for 30 steps")
+def test_palette_loss_pulls_generated_colors_to_the_palette():
     """With that loss alone, which a generator without palettes does not have."""
     weights = LossWeights(0.0, 0.0, 0.0, 0.0, palette=100.0)
     batch = make_batch() | {"palette": np.full((1, BATCH, 4, 4, 3), 40, np.uint8)}
