@@ -95,7 +95,7 @@ def test_a_mistake_is_printed_on_standard_error_with_exit_code_1(tmp_path):
 
 
 @pytest.mark.slow(reason="starts a process")
-@pytest.mark.parametrize("flag", ["--help", "-h", "--helpfull"])
+@pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help_lists_the_flags_and_exits_with_code_0(flag):
     done = run("main", flag)
     assert done.returncode == 0, done.stderr
