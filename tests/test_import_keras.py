@@ -9,60 +9,31 @@ import numpy as np
 import pytest
 
 from s2c_jax import checkpoint
+from s2c_jax.datasets import input_pipeline
 from s2c_jax.errors import UserError
 from s2c_jax.training.build import init_state
 from s2c_jax.training.import_keras import import_generator
 from s2c_jax.training.loop import train_and_evaluate
 from tests.support.commands import run
+from tests.support.keras_files import random_layers, write_keras2
 from tests.support.trees import assert_trees_equal
 
 
-def write(path, config, *, leave_out=(), kernel_of=None):
-    """Writes random weights in the layout of a Keras 2 weights file.
-
-    Args:
-        path: the file.
-        config: the run's settings, for the shapes.
-        leave_out: names of layers that the file's list of layers lacks.
-        kernel_of: the name of a convolution that gets a kernel of another size.
-    """
-    params = init_state(config).generator.params
-    rng = np.random.default_rng(0)
-    depth = len(config.generator.channels)
-    names = [f"encoder_{i}" for i in range(depth)] + [f"decoder_{i}" for i in range(depth - 1)]
-    names.append("output")
-    with h5py.File(path, "w") as file:
-        layers = []
-        for name in names:
-            kernel = params[name]["kernel"].shape
-            if not name.startswith("encoder"):
-                kernel = (*kernel[:2], kernel[3], kernel[2])
-            if name == kernel_of:
-                kernel = (3, 3, *kernel[2:])
-            layers.append((name, {"kernel": kernel, "bias": params[name]["bias"].shape}))
-            norm = name.replace("_", "_norm_")
-            if norm != name and norm in params:
-                size = params[norm]["scale"].shape
-                vectors = ("gamma", "beta", "moving_mean", "moving_variance")
-                layers.append((norm, dict.fromkeys(vectors, size)))
-        file.attrs["layer_names"] = [name for name, _ in layers if name not in leave_out]
-        for name, shapes in layers:
-            group = file.create_group(name)
-            group.attrs["weight_names"] = [f"{name}/{part}:0" for part in shapes]
-            for part, shape in shapes.items():
-                group[f"{name}/{part}:0"] = rng.uniform(0.01, 0.05, shape).astype(np.float32)
-    return path
+def write(path, config):
+    return write_keras2(path, random_layers(init_state(config).generator.params))
 
 
 @pytest.mark.slow(reason="trains an epoch of an architecture that no other test compiles")
-def test_a_run_begins_with_the_imported_generator_and_trains_on(tmp_path, keras_config):
+def test_a_run_begins_with_the_imported_generator_and_trains_on(tmp_path, keras_config, data_dir):
     keras_config.num_epochs = 1
     path, workdir = write(tmp_path / "generator.h5", keras_config), tmp_path / "run"
     import_generator(path, keras_config, workdir)
     assert checkpoint.all_steps(workdir) == [0]
     state = init_state(keras_config)
+    source = input_pipeline.open_split("openmoji_sketch", 64, "train", data_dir)
+    batches = input_pipeline.train_batches(source, batch_size=8, seed=0, num_threads=1)
     with checkpoint.open_manager(workdir, 3) as manager:
-        restored = checkpoint.restore_latest(manager, state, None, 0)
+        restored = checkpoint.restore_latest(manager, state, batches, len(source))
     with h5py.File(path) as file:
         kernel = file["decoder_0/decoder_0/kernel:0"][()].swapaxes(2, 3)
         variance = file["decoder_norm_0/decoder_norm_0/moving_variance:0"][()]
@@ -85,27 +56,13 @@ def test_a_run_begins_with_the_imported_generator_and_trains_on(tmp_path, keras_
     assert 0 < moved < 2 * last * keras_config.optimizer.learning_rate
 
 
-def test_files_without_such_a_generator_are_named(tmp_path, keras_config):
-    (tmp_path / "text.h5").write_text("no HDF5")
-    with h5py.File(tmp_path / "other.h5", "w") as file:
-        file["x"] = 1
-    files = {
-        "there is no file": tmp_path / "missing.h5",
-        "is not a readable HDF5 file": tmp_path / "text.h5",
-        "neither layer_names nor layers": tmp_path / "other.h5",
-        "holds 5 convolutions and 3 batch norms, and .* asks for 6 and 3": write(
-            tmp_path / "short.h5", keras_config, leave_out=["output"]
-        ),
-        r"encoder_1/encoder_1 has a kernel of shape \(3, 3, 4, 8\), and encoder_1 needs": write(
-            tmp_path / "kernel.h5", keras_config, kernel_of="encoder_1"
-        ),
-    }
-    for message, path in files.items():
-        with pytest.raises(UserError, match=message) as raised:
-            import_generator(path, keras_config, tmp_path / "run")
-        assert str(path) in str(raised.value)
-        assert "\n" not in str(raised.value)
-        assert not (tmp_path / "run").exists()
+def test_model_with_other_channels_is_refused_with_the_key(tmp_path, keras_config):
+    path = write(tmp_path / "generator.h5", keras_config)
+    keras_config.generator.channels = (4, 8, 16)
+    with pytest.raises(UserError, match="config.generator.channels must be") as raised:
+        import_generator(path, keras_config, tmp_path / "run")
+    assert "\n" not in str(raised.value)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

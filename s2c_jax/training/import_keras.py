@@ -9,7 +9,7 @@ import ml_collections
 from s2c_jax import checkpoint
 from s2c_jax import config as config_lib
 from s2c_jax.errors import UserError
-from s2c_jax.pretrained.keras_generator import read_generator
+from s2c_jax.pretrained.keras_generator import ArchitectureMismatch, read_generator
 from s2c_jax.training.build import init_state
 from s2c_jax.training.workdir import claim_workdir
 
@@ -45,7 +45,10 @@ def import_generator(
     if checkpoint.all_steps(workdir):
         raise UserError(f"{workdir} holds checkpoints already: take another workdir")
     state = init_state(config)
-    variables = read_generator(path, jax.device_get(state.generator.variables), epsilon)
+    try:
+        variables = read_generator(path, jax.device_get(state.generator.variables), epsilon)
+    except ArchitectureMismatch as error:
+        raise UserError(f"{error}: config.generator.channels must be the model's") from None
     shardings = jax.tree.map(lambda leaf: leaf.sharding, state.generator.variables)
     state = dataclasses.replace(
         state,

@@ -76,11 +76,13 @@ def test_batch_norm_infers_like_flaxs(dtype):
 )
 def test_untrained_bias_has_zero_gradient(make):
     x = jax.random.normal(jax.random.key(0), (2, 4, 4, 3))
-    variables = make().init(jax.random.key(1), x)
+    variables = jax.jit(make().init)(jax.random.key(1), x)
 
+    @functools.partial(jax.jit, static_argnums=0)
     def gradients(train_bias):
-        loss = lambda v: make(train_bias=train_bias).apply(v, x).sum()  # noqa: E731
-        return jax.grad(loss)(variables)["params"]
+        return jax.grad(lambda v: make(train_bias=train_bias).apply(v, x).sum())(variables)[
+            "params"
+        ]
 
     trained, untrained = gradients(True), gradients(False)
     assert (trained["bias"] > 0).all()
@@ -91,19 +93,20 @@ def test_untrained_bias_has_zero_gradient(make):
 def test_resize_repeats_pixels_and_convolves():
     x = np.random.default_rng(0).normal(size=(2, 3, 5, 4)).astype(np.float32)
     layer = layers.Upsample(6, "resize")
-    variables = layer.init(jax.random.key(0), jnp.asarray(x))
+    variables = jax.jit(layer.init)(jax.random.key(0), jnp.asarray(x))
     kernel = np.asarray(variables["params"]["kernel"])
     assert kernel.shape == (3, 3, 4, 6)
     repeated = x.repeat(2, axis=1).repeat(2, axis=2)
     # A transposed convolution applies its kernel turned by half a turn.
     expected = conv_by_definition(repeated, kernel[::-1, ::-1], 1, 1)
-    np.testing.assert_allclose(layer.apply(variables, jnp.asarray(x)), expected, atol=1e-5)
+    np.testing.assert_allclose(jax.jit(layer.apply)(variables, jnp.asarray(x)), expected, atol=1e-5)
 
 
 def test_dropout_keeps_the_mean_and_uses_each_pictures_key():
     keys = jax.random.split(jax.random.key(3), 1000)
     x = jnp.ones((1000, 2, 2, 3))
-    dropped = layers.dropout(x, 0.75, keys)
+    dropout = jax.jit(functools.partial(layers.dropout, rate=0.75))
+    dropped = dropout(x, keys=keys)
     assert set(np.unique(dropped)) == {0.0, 4.0}
     np.testing.assert_allclose(dropped.mean(), 1.0, atol=0.05)
-    np.testing.assert_array_equal(layers.dropout(x[5:6], 0.75, keys[5:6])[0], dropped[5])
+    np.testing.assert_array_equal(dropout(x[5:6], keys=keys[5:6])[0], dropped[5])

@@ -1,4 +1,4 @@
-"""FID's InceptionV3: its file, and laws of its features. Its numbers: tests/parity."""
+"""FID's InceptionV3: its file, and laws of its features; tests/parity compares its numbers."""
 
 import jax
 import jax.numpy as jnp
@@ -36,15 +36,15 @@ def pictures(side):
     return jnp.asarray(levels, jnp.float32)
 
 
-def test_the_network_has_its_94_convolutions(network):
+def test_network_has_94_convolutions_and_keras_parameter_count(network):
     assert len(network) == 94
-    # Keras counts 21,802,784 parameters in its InceptionV3 without the last layer, three of them a
-    # channel in each batch norm.
+    # Keras counts 21,802,784 parameters in its InceptionV3 without the last layer. Three of them
+    # belong to each channel of a batch normalisation.
     kernels = sum(conv.kernel.size for conv in network.values())
     assert kernels + 3 * sum(conv.bias.size for conv in network.values()) == 21_802_784
 
 
-def test_a_layer_is_its_convolution_and_its_batch_norm(tensors, network):
+def test_layer_is_its_convolution_and_its_batch_normalisation(tensors, network):
     name = "Mixed_6c.branch7x7_2"
     x = np.random.default_rng(1).standard_normal((5, 160, 1, 7))
     get = {part: tensors[f"{name}.bn.{part}"].astype(np.float64) for part in PARTS}
@@ -57,7 +57,7 @@ def test_a_layer_is_its_convolution_and_its_batch_norm(tensors, network):
     np.testing.assert_allclose(actual, expected, atol=1e-6 * np.abs(expected).max())
 
 
-def test_features_are_each_pictures_own(network):
+def test_features_of_a_picture_depend_on_no_other_picture(network):
     small = pictures(64)
     both = np.asarray(features(network, small))
     assert both.shape == (2, 2048)
@@ -68,7 +68,7 @@ def test_features_are_each_pictures_own(network):
 
 
 def interpolate(x, axis):
-    """Bilinear to 299 along an axis, in float64: pixel i of n covers [i, i + 1] / n."""
+    """Interpolates an axis linearly to 299 in float64; pixel i of n covers [i, i + 1] / n."""
     side = x.shape[axis]
     where = np.clip((np.arange(299) + 0.5) * side / 299 - 0.5, 0, side - 1)
     low = np.minimum(where.astype(int), side - 2)
@@ -77,7 +77,7 @@ def interpolate(x, axis):
 
 
 @pytest.mark.parametrize("side", [64, 400])
-def test_pictures_are_interpolated_to_299(network, side):
+def test_pictures_are_interpolated_bilinearly_to_299(network, side):
     x = pictures(side)
     resized = interpolate(interpolate(np.asarray(x, np.float64), 1), 2)
     expected = np.asarray(features(network, jnp.asarray(resized, jnp.float32)))
@@ -85,21 +85,29 @@ def test_pictures_are_interpolated_to_299(network, side):
     np.testing.assert_allclose(actual, expected, atol=1e-4 * expected.max())
 
 
-def test_a_wrong_file_is_named_with_its_flag(tensors, tmp_path):
-    def written(name, **changes):
-        changed = {**tensors, **changes}
-        changed = {k: v for k, v in changed.items() if v is not None}
-        safetensors.numpy.save_file(changed, tmp_path / name)
-        return str(tmp_path / name)
+def test_missing_file_is_refused(tmp_path):
+    with pytest.raises(UserError, match="there is no file"):
+        inception.load(str(tmp_path / "nowhere"))
 
-    variance = "Mixed_7c.branch_pool.bn.running_var"
-    cases = {
-        "there is no file": str(tmp_path / "nowhere"),
-        "fc.bias has shape": written("torchvision", **{"fc.bias": np.zeros(1000, np.float32)}),
-        f"there is no {variance}": written("short", **{variance: None}),
-        f"{variance} has shape": written("wrong", **{variance: np.zeros(7, np.float32)}),
-    }
-    for message, path in cases.items():
-        with pytest.raises(UserError, match=f"^--inception: .*{message}") as raised:
-            inception.load(path)
-        assert "\n" not in str(raised.value)
+
+VARIANCE = "Mixed_7c.branch_pool.bn.running_var"
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "message"),
+    [
+        # torchvision's network has 1000 classes.
+        ("fc.bias", np.zeros(1000, np.float32), "fc.bias has shape"),
+        (VARIANCE, None, f"there is no {VARIANCE}"),
+        (VARIANCE, np.zeros(7, np.float32), f"{VARIANCE} has shape"),
+    ],
+)
+def test_file_of_another_network_is_refused(tensors, tmp_path, name, tensor, message):
+    changed = {**tensors, name: tensor}
+    changed = {key: value for key, value in changed.items() if value is not None}
+    path = tmp_path / "other.safetensors"
+    safetensors.numpy.save_file(changed, path)
+    with pytest.raises(UserError, match=f"does not hold FID's InceptionV3 .*{message}") as raised:
+        inception.load(str(path))
+    assert str(path) in str(raised.value)
+    assert "\n" not in str(raised.value)

@@ -1,4 +1,4 @@
-"""LPIPS: its two files, its laws, and the formula written out. Its numbers: tests/parity."""
+"""LPIPS: its two files, its laws and its formula; tests/parity compares its numbers."""
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +8,7 @@ import safetensors.numpy
 
 from s2c_jax.errors import UserError
 from s2c_jax.pretrained import lpips, vgg16
+from s2c_jax.pretrained.weight_files import ConvWeights
 from tests.support.lpips import CONVS, linear_tensors, vgg_tensors
 
 
@@ -28,7 +29,7 @@ distance = jax.jit(lpips.distance)
 A, B = jnp.asarray(np.random.default_rng(2).uniform(-1, 1, (2, 3, 16, 16, 3)), jnp.float32)
 
 
-def test_the_files_are_read_whole(network):
+def test_load_reads_all_tensors_of_both_files(network):
     tensors = vgg_tensors()
     assert len(network.vgg.convs) == len(CONVS)
     for i, (kernel, bias) in zip(CONVS, network.vgg.convs):
@@ -46,7 +47,7 @@ def test_pictures_are_scaled_by_the_authors_constants(network):
     )
 
 
-def test_the_distance_is_the_formula(network):
+def test_distance_is_the_papers_formula(network):
     blocks = jax.jit(vgg16.block_activations)(network.vgg, jnp.concatenate([A, B]))
     expected = np.zeros(3)
     for activations, weights in zip(blocks, network.linear):
@@ -58,7 +59,7 @@ def test_the_distance_is_the_formula(network):
     np.testing.assert_allclose(distance(network, A, B), expected, rtol=1e-4)
 
 
-def test_it_is_a_distance(network):
+def test_distance_is_positive_symmetric_and_zero_for_equal_pictures(network):
     apart, back = distance(network, A, B), distance(network, B, A)
     assert apart.shape == (3,)
     assert (apart > 0.01).all()
@@ -66,10 +67,13 @@ def test_it_is_a_distance(network):
     np.testing.assert_allclose(distance(network, A, A), 0, atol=1e-12)
 
 
-def test_a_nearer_picture_is_nearer_and_a_picture_without_activations_is_no_error(network):
+def test_distance_grows_with_the_difference(network):
     near, far = distance(network, A, 0.9 * A + 0.1 * B), distance(network, A, 0.5 * A + 0.5 * B)
     assert (near < far).all()
-    dead = vgg16.Conv(np.zeros_like(network.vgg.convs[0].kernel), np.zeros(64, np.float32))
+
+
+def test_distance_without_any_activation_is_zero(network):
+    dead = ConvWeights(np.zeros_like(network.vgg.convs[0].kernel), np.zeros(64, np.float32))
     dark = network._replace(
         vgg=network.vgg._replace(
             convs=tuple(
@@ -81,21 +85,29 @@ def test_a_nearer_picture_is_nearer_and_a_picture_without_activations_is_no_erro
     np.testing.assert_array_equal(distance(dark, A, B), 0)
 
 
-def test_a_wrong_file_is_named_with_its_flag(files, tmp_path):
-    vgg, linear = files
+def test_wrong_vgg16_is_refused(files, tmp_path):
+    _, linear = files
     (tmp_path / "keras").write_bytes(b"\x89HDF\r\n\x1a\n and more")
     cut = {k: v for k, v in vgg_tensors().items() if not k.startswith("features.28")}
     safetensors.numpy.save_file(cut, tmp_path / "cut")
-    safetensors.numpy.save_file(linear_tensors((64, 192, 384, 256, 256)), tmp_path / "alex")
-    cases = {
-        "^--lpips_vgg: there is no file": ("nowhere", linear),
-        "^--lpips_vgg: .* is HDF5: give torchvision's VGG16": (str(tmp_path / "keras"), linear),
-        "^--lpips_vgg: .*there is no features.28.weight": (str(tmp_path / "cut"), linear),
-        "^--lpips_vgg: .*there is no features.0.weight": (linear, linear),
-        "^--lpips_linear: .*there is no lin0.model.1.weight": (vgg, vgg),
-        "^--lpips_linear: .*lin1.* has shape": (vgg, str(tmp_path / "alex")),
-    }
-    for message, pair in cases.items():
+    for path, message in {
+        tmp_path / "nowhere": "there is no file",
+        tmp_path / "keras": "is HDF5: give torchvision's VGG16 as safetensors",
+        tmp_path / "cut": "there is no features.28.weight",
+        linear: "there is no features.0.weight",
+    }.items():
         with pytest.raises(UserError, match=message) as raised:
-            lpips.load(*pair)
+            vgg16.load_torchvision(path)
+        assert "\n" not in str(raised.value)
+
+
+def test_wrong_linear_weights_are_refused(files, network, tmp_path):
+    vgg, _ = files
+    safetensors.numpy.save_file(linear_tensors((64, 192, 384, 256, 256)), tmp_path / "alex")
+    for path, message in {
+        vgg: "there is no lin0.model.1.weight",
+        str(tmp_path / "alex"): "lin1.* has shape",
+    }.items():
+        with pytest.raises(UserError, match=message) as raised:
+            lpips.load(network.vgg, path)
         assert "\n" not in str(raised.value)

@@ -1,4 +1,4 @@
-"""VGG16's first layers: the files they come from, and the activations against SciPy."""
+"""VGG16: the files that it is read from, and its activations against SciPy's."""
 
 import hashlib
 
@@ -53,7 +53,7 @@ def write_torchvision(path, arrays):
 
 
 def block2_conv2(arrays, x):
-    """The same activations in float64, by SciPy's correlation, of what the first layer takes."""
+    """Computes the activations in float64 by SciPy's correlation; x is the first layer's input."""
     for layer, (kernel, bias) in arrays.items():
         x = np.stack(
             [
@@ -86,12 +86,12 @@ def torchvision_input(pictures):
     return (shares - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
 
 
-# The names say nothing: what is in the file does.
+# Both files have the same name: the loader goes by their content.
 @pytest.mark.parametrize(
     ("write", "preprocess"),
     [(write_keras, keras_input), (write_torchvision, torchvision_input)],
 )
-def test_features_are_block2_conv2_of_either_file(tmp_path, write, preprocess):
+def test_features_are_block2_conv2_of_both_kinds_of_file(tmp_path, write, preprocess):
     arrays = random_arrays()
     network = vgg16.load(str(write(tmp_path / "weights", arrays)))
     actual = vgg16.features(network, jnp.asarray(PICTURES))
@@ -100,13 +100,14 @@ def test_features_are_block2_conv2_of_either_file(tmp_path, write, preprocess):
     np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5 * expected.max())
 
 
-def test_the_pictures_gradient_flows_through():
+def test_features_have_a_gradient_by_the_pictures():
     network = vgg16.random()
-    gradient = jax.grad(lambda x: vgg16.features(network, x).sum())(jnp.zeros((1, 8, 8, 3)))
+    total = jax.jit(lambda x: vgg16.features(network, x).sum())
+    gradient = jax.grad(total)(jnp.zeros((1, 8, 8, 3)))
     assert np.abs(gradient).max() > 0
 
 
-def test_random_features_are_the_same_ones_and_keep_their_size():
+def test_random_network_depends_on_the_seed_and_keeps_the_size_of_activations():
     first, again, other = vgg16.load("random"), vgg16.random(), vgg16.random(1)
     for one, two, three in zip(first.convs, again.convs, other.convs):
         np.testing.assert_array_equal(one.kernel, two.kernel)
@@ -115,14 +116,14 @@ def test_random_features_are_the_same_ones_and_keep_their_size():
     assert 0.3 < root < 3
 
 
-def test_newer_keras_names_are_found_too(tmp_path):
+def test_newer_keras_names_are_read(tmp_path):
     arrays = random_arrays()
     path = write_keras(tmp_path / "vgg16.h5", arrays, pattern="{layer}/{layer}/{letter}:0")
     network = vgg16.load(str(path))
     np.testing.assert_array_equal(network.convs[3].kernel, arrays["block2_conv2"][0])
 
 
-def test_a_wrong_file_is_named_in_one_line(tmp_path):
+def test_wrong_file_is_refused_in_one_line_with_its_path(tmp_path):
     (tmp_path / "text.h5").write_text("no HDF5")
     (tmp_path / "short").write_bytes(b"{{{")
     with h5py.File(tmp_path / "flat.h5", "w") as file:
@@ -152,7 +153,7 @@ def test_a_wrong_file_is_named_in_one_line(tmp_path):
         assert "\n" not in str(raised.value)
 
 
-def test_the_file_is_fetched_once_and_only_if_it_is_the_published_one(tmp_path, monkeypatch):
+def test_download_happens_once_and_checks_the_checksum(tmp_path, monkeypatch):
     arrays = random_arrays()
     served = write_keras(tmp_path / "served.h5", arrays)
     fetched = []
@@ -164,7 +165,7 @@ def test_the_file_is_fetched_once_and_only_if_it_is_the_published_one(tmp_path, 
 
     monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / name)
     monkeypatch.setattr(pooch.core, "choose_downloader", lambda *_, **__: download)
-    with pytest.raises(UserError, match="could not fetch https://.*notop.h5.*take 'random'"):
+    with pytest.raises(vgg16.DownloadError, match="could not fetch https://.*notop.h5.*give its"):
         vgg16.load("download")
     assert not list((tmp_path / "s2c_jax").iterdir())
 
@@ -172,4 +173,5 @@ def test_the_file_is_fetched_once_and_only_if_it_is_the_published_one(tmp_path, 
     for _ in range(2):
         network = vgg16.load("download")
         np.testing.assert_array_equal(network.convs[1].kernel, arrays["block1_conv2"][0])
-    assert fetched == [vgg16._KERAS_URL] * 2  # the refused one, and one of the two
+    # The refused download, and one download for the two loads.
+    assert fetched == [vgg16._KERAS_URL] * 2

@@ -8,7 +8,7 @@ PARTS = ("weight", "bias", "running_mean", "running_var")
 
 
 def random_tensors():
-    """The layers of the package's own table; tests/parity compares that with pytorch-fid's."""
+    """Returns tensors for the layers of the package's table, which tests/parity checks."""
     rng = np.random.default_rng(0)
     tensors = {"fc.bias": np.zeros(1008, np.float32)}
     for name, layer, inputs in inception._layers():

@@ -2,14 +2,13 @@
 
 import numpy as np
 
-# Where torchvision's VGG16 has its convolutions, and their channels in and out.
+# The indices of torchvision's convolutions in VGG16, and their input and output channels.
 CONVS = {
     0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256), 12: (256, 256),
     14: (256, 256), 17: (256, 512), 19: (512, 512), 21: (512, 512), 24: (512, 512),
     26: (512, 512), 28: (512, 512),
 }  # fmt: skip
-
-
+# The output channels of VGG16's five blocks.
 CHANNELS = (64, 128, 256, 512, 512)
 
 
