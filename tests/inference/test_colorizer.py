@@ -1,5 +1,7 @@
 """The path from a sketch to a coloured picture: every size and mode, hints, palettes, seeds."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,7 +29,7 @@ def test_colorizer_applies_the_checkpoints_generator(workdir, colorizer):
     square = noise_sketch(64, 64)
     variables = jax.tree.map(jnp.asarray, variables)
     x = jnp.asarray(square, jnp.float32)[None] / 127.5 - 1
-    y = generator.apply(variables, x, train=False)[0]
+    y = jax.jit(functools.partial(generator.apply, train=False))(variables, x)[0]
     expected = np.round((np.asarray(y) + 1) * 127.5)
     (actual,) = colorizer.colorize_squares(np.asarray(square)[None])
     np.testing.assert_allclose(np.asarray(actual, np.float32), expected, atol=1)

@@ -1,5 +1,7 @@
 """Inference with a generator in JAX."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,7 +25,7 @@ def generator():
 @pytest.fixture(scope="module")
 def variables(generator):
     sketch = jnp.zeros((1, 8, 8, 3))
-    variables = generator.init(jax.random.key(0), sketch, train=False)
+    variables = jax.jit(functools.partial(generator.init, train=False))(jax.random.key(0), sketch)
     # The initial weights are small; larger ones give every guidance a visible effect.
     return jax.device_put(jax.tree.map(lambda leaf: 5 * leaf, variables), replicated_sharding())
 
@@ -45,13 +47,12 @@ GUIDANCE = {
 def test_generate_applies_the_generator_to_normalised_pictures(generator, variables, kinds):
     sketches = random_levels(3, 8, 8, 3)
     guidance = {kind: GUIDANCE[kind] for kind in kinds}
-    expected = generator.apply(
+    expected = jax.jit(functools.partial(generator.apply, train=False))(
         jax.tree.map(jnp.asarray, jax.device_get(variables)),
         normalize(jnp.asarray(sketches)),
         normalize_rgba(jnp.asarray(guidance["hints"])) if "hints" in kinds else None,
         normalize_rgba(jnp.asarray(guidance["palettes"])) if "palettes" in kinds else None,
         jax.vmap(jax.random.key)(guidance["seeds"]) if "seeds" in kinds else None,
-        train=False,
     )
     actual = make_generate(generator)(variables, sketches, **guidance)
     assert actual.dtype == np.uint8
