@@ -66,17 +66,16 @@ def run(step, steps, devices=1, state=None):
     return state, metrics
 
 
-def on_one_device(function, *arguments):
-    """Calls a phase of the step inside the mapped axis, on one device."""
+def on_one_device(function):
+    """Returns a phase of the step inside the mapped axis, on one device."""
     mapped = jax.pmap(
-        lambda *given: function(*given),
+        lambda _, given: function(*given),
         axis_name=BATCH_AXIS,
-        in_axes=None,
+        in_axes=(0, None),
         out_axes=None,
-        axis_size=1,
         devices=jax.devices()[:1],
     )
-    return jax.device_get(mapped(*arguments))
+    return lambda *arguments: jax.device_get(mapped(jnp.zeros(1), arguments))
 
 
 def one_devices_batch():
@@ -86,8 +85,8 @@ def one_devices_batch():
 def test_prepare_normalizes_the_batch_and_conditions_on_the_sketch():
     step = make_step(GENERATOR, DISCRIMINATOR, ADAM, jax.random.key(7))
     batch = one_devices_batch()
-    inputs = on_one_device(lambda batch: step.prepare(batch, jnp.int32(0))[:3], batch)
-    sketch, color, condition = inputs
+    prepare = on_one_device(lambda batch: step.prepare(batch, jnp.int32(0))[:3])
+    sketch, color, condition = prepare(batch)
     np.testing.assert_allclose(sketch, batch["sketch"] / 127.5 - 1, atol=1e-6)
     np.testing.assert_allclose(color, batch["color"] / 127.5 - 1, atol=1e-6)
     np.testing.assert_array_equal(condition, sketch)
@@ -97,7 +96,7 @@ def test_prepare_draws_other_augmentations_in_every_step():
     augmentation = Augmentation(mirror=True, jitter=0.1)
     key = jax.random.key(7)
     step = make_step(GENERATOR, DISCRIMINATOR, ADAM, key, augmentation=augmentation)
-    prepare = functools.partial(on_one_device, lambda *given: step.prepare(*given).sketch)
+    prepare = on_one_device(lambda batch, number: step.prepare(batch, number).sketch)
     first, again, second = (
         prepare(one_devices_batch(), number) for number in map(jnp.int32, (0, 0, 1))
     )
@@ -112,10 +111,9 @@ def test_update_discriminator_measures_the_same_losses_whether_it_updates_or_not
         inputs = step.prepare(batch, jnp.int32(0))
         return step.update_discriminator(state, inputs, -inputs.color)
 
-    before = new_state()
+    before, update = new_state(), on_one_device(update)
     (left, losses_0), (updated, losses_1) = (
-        on_one_device(update, before.replace(step=jnp.int32(number)), one_devices_batch())
-        for number in (0, 1)
+        update(before.replace(step=jnp.int32(number)), one_devices_batch()) for number in (0, 1)
     )
     assert_trees_equal(left, before.discriminator)
     assert not np.array_equal(
@@ -132,9 +130,9 @@ def test_update_generator_lowers_the_generators_loss_on_the_same_batch():
         generated = step.generate(state.generator, inputs)
         return step.update_generator(state.generator, state.discriminator, inputs, generated)
 
-    state, found = new_state(optimizer=optax.sgd(1e-3)), []
+    state, found, update = new_state(optimizer=step.optimizer), [], on_one_device(update)
     for _ in range(4):
-        network, metrics = on_one_device(update, state, one_devices_batch())
+        network, metrics = update(state, one_devices_batch())
         found.append(metrics["generator_loss"])
         state = state.replace(generator=network)
     assert found == sorted(found, reverse=True)
@@ -162,6 +160,7 @@ def test_discriminator_is_updated_on_odd_batches_only(step):
         )
 
 
+@pytest.mark.slow(reason="differentiates and compiles both updates a second time")
 def test_generator_is_updated_through_the_updated_discriminator():
     """Both updates of an odd batch, redone one after the other with their losses written out.
 
