@@ -20,7 +20,7 @@ def test_resolve_step_finds_the_last_and_a_given_checkpoint(workdir):
 @pytest.mark.parametrize("best", [0, 1])
 def test_resolve_step_best_has_the_smallest_ranking_metric(workdir, monkeypatch, best):
     steps = checkpoint.all_steps(workdir)
-    metrics = {step: {checkpoint.RANKING_METRIC: abs(step - steps[best])} for step in steps}
+    metrics = {step: {checkpoint.RANKING_METRIC: float(abs(step - steps[best]))} for step in steps}
     monkeypatch.setattr(steps_lib, "read_metrics", lambda _, step: metrics[step])
     assert checkpoint.resolve_step(workdir, "best") == steps[best]
 
