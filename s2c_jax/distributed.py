@@ -36,9 +36,7 @@ def batch_sharding() -> NamedSharding:
 
 
 def join(
-    coordinator: str | None = None,
-    num_processes: int | None = None,
-    process_id: int | None = None,
+    coordinator: str | None = None, num_processes: int | None = None, process_id: int | None = None
 ) -> None:
     """Joins the run's processes. Call it before anything asks JAX for its devices.
 

@@ -243,8 +243,7 @@ def _restore(
         with reading(folder):
             manifest = read_manifest(folder)
             restored = manager.restore(
-                step,
-                args=ocp.args.Composite(state=ocp.args.StandardRestore(shapes), **position),
+                step, args=ocp.args.Composite(state=ocp.args.StandardRestore(shapes), **position)
             )
             local_state = _to_local(restored.state)
             checksums = tree_checksums(local_state)

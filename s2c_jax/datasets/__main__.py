@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--manual_dir", help="the folder with your own files, for data sets that need them"
     )
     parser.add_argument(
-        "--decoded", action="store_true", help="store the pictures decoded as well: see docs/data.md"
+        "--decoded", action="store_true", help="store decoded pictures, too: see docs/data.md"
     )
     cli.add_import_argument(parser)
     flags = parser.parse_args(arguments)

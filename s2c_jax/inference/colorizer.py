@@ -15,12 +15,7 @@ from s2c_jax.drawing import compositing, image_files, letterbox, preparation
 from s2c_jax.drawing import palette as palette_lib
 from s2c_jax.drawing.palette import RgbaPalette
 from s2c_jax.errors import UserError
-from s2c_jax.inference.generate import (
-    Generate,
-    GenerateWithVariables,
-    UInt8Pictures,
-    make_generate,
-)
+from s2c_jax.inference.generate import Generate, GenerateWithVariables, UInt8Pictures, make_generate
 from s2c_jax.inference.load import load_generator
 
 Backend = Literal["jax", "onnxruntime"]

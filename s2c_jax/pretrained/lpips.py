@@ -51,9 +51,7 @@ def load(vgg: vgg16.Vgg16, linear_file: str) -> Lpips:
 
 
 def distance(
-    network: Lpips,
-    a: Float[Array, "batch height width 3"],
-    b: Float[Array, "batch height width 3"],
+    network: Lpips, a: Float[Array, "batch height width 3"], b: Float[Array, "batch height width 3"]
 ) -> Float[Array, " batch"]:
     """Returns the distance of each pair, which is 0 for equal pictures.
 

@@ -140,9 +140,7 @@ def random(seed: int = 0) -> Vgg16:
 
 
 def features(
-    network: Vgg16,
-    pictures: Float[Array, "batch height width 3"],
-    dtype: DTypeLike = jnp.float32,
+    network: Vgg16, pictures: Float[Array, "batch height width 3"], dtype: DTypeLike = jnp.float32
 ) -> Float[Array, "batch height//2 width//2 128"]:
     """Returns the activations of block2_conv2 after its ReLU, float32.
 
@@ -155,9 +153,7 @@ def features(
 
 
 def block_activations(
-    network: Vgg16,
-    pictures: Float[Array, "batch height width 3"],
-    dtype: DTypeLike = jnp.float32,
+    network: Vgg16, pictures: Float[Array, "batch height width 3"], dtype: DTypeLike = jnp.float32
 ) -> list[Float[Array, "batch _ _ _"]]:
     """Returns the last activations of each block, after the ReLU and before the pooling.
 
