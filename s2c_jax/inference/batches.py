@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
@@ -25,16 +24,9 @@ from s2c_jax.runtime import map_ahead
 # once would take too much memory.
 _LARGE_PICTURE = 2048 * 2048
 
-
-class PreparedJob(NamedTuple):
-    """A job whose sketch and hints are read and prepared."""
-
-    job: Job
-    sketch: PreparedSketch
-
-
-# A prepared job and the network's colouring of its sketch.
-ColoredJob = tuple[PreparedJob, UInt8[np.ndarray, "size size 3"]]
+PreparedJob = tuple[Job, PreparedSketch]
+# A job, its sketch and the network's colouring of the sketch.
+ColoredJob = tuple[Job, PreparedSketch, UInt8[np.ndarray, "size size 3"]]
 
 
 def colorize_files(
@@ -87,7 +79,7 @@ def _prepare(
         check_overwrite(job.output, overwrite)
         sketch = image_files.read(job.sketch)
         hints = image_files.read_rgba(job.hints) if job.hints else None
-        return PreparedJob(job, colorizer.prepare(sketch, hints, str(job.hints)))
+        return job, colorizer.prepare(sketch, hints, str(job.hints))
     except UserError as error:
         return error
     except OSError as error:
@@ -114,26 +106,21 @@ def _colorize_batches(
 def _colorize_batch(
     colorizer: Colorizer, palette: RgbaPalette | None, batch: list[PreparedJob]
 ) -> list[ColoredJob]:
-    seeds = [job.seed for job, _ in batch if job.seed is not None]
-    sketches = [sketch for _, sketch in batch]
+    jobs, sketches = zip(*batch, strict=True)
+    seeds = [job.seed for job in jobs if job.seed is not None]
     squares = colorizer.colorize(sketches, [palette] * len(batch), seeds or None)
-    return list(zip(batch, squares, strict=True))
+    return list(zip(jobs, sketches, squares, strict=True))
 
 
 def _write(
-    one_at_a_time: contextlib.AbstractContextManager[object], colored: ColoredJob | UserError
+    lock: contextlib.AbstractContextManager[object], colored: ColoredJob | UserError
 ) -> Path | UserError:
-    """Composites and writes a picture; returns its path.
-
-    Args:
-        one_at_a_time: is held while a large picture is composited.
-        colored: the job, or an error, which is returned.
-    """
+    """Composites a picture, a large one under the lock, and writes it; returns its path."""
     if isinstance(colored, UserError):
         return colored
-    (job, sketch), square = colored
+    job, sketch, square = colored
     is_large = sketch.picture.width * sketch.picture.height > _LARGE_PICTURE
-    turn = one_at_a_time if is_large else contextlib.nullcontext()
+    turn = lock if is_large else contextlib.nullcontext()
     try:
         job.output.parent.mkdir(parents=True, exist_ok=True)
         if job.output.suffix.lower() == ".png":

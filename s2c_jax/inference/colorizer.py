@@ -1,7 +1,7 @@
 """The one path from a sketch to a coloured picture: prepare, colour, composite."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -15,7 +15,7 @@ from s2c_jax.drawing import compositing, image_files, letterbox, preparation
 from s2c_jax.drawing import palette as palette_lib
 from s2c_jax.drawing.palette import RgbaPalette
 from s2c_jax.errors import UserError
-from s2c_jax.inference.generate import Generate, GenerateWithVariables, UInt8Pictures, make_generate
+from s2c_jax.inference.generate import Generate, UInt8Pictures, make_generate
 from s2c_jax.inference.load import load_generator
 
 Backend = Literal["jax", "onnxruntime"]
@@ -35,21 +35,13 @@ class PreparedSketch(NamedTuple):
     hints: UInt8[np.ndarray, "size size 4"] | None = None
 
     def layers(self, square: UInt8[np.ndarray, "size size 3"]) -> compositing.Layers:
-        """Returns lines and colour at full size.
-
-        Args:
-            square: the network's colouring, RGB in [0, 255].
-        """
+        """Returns lines and colour at full size from the network's colouring, RGB in [0, 255]."""
         return compositing.split_layers(self.picture, self.network_input, square)
 
     def composite(
         self, square: UInt8[np.ndarray, "size size 3"]
     ) -> UInt8[np.ndarray, "height width 3"]:
-        """Returns the coloured picture at full size: the sketch's lines over the colours.
-
-        Args:
-            square: the network's colouring, RGB in [0, 255].
-        """
+        """Returns the flat picture of `layers`: the sketch's lines over the colours."""
         return compositing.composite(self.picture, self.network_input, square)
 
 
@@ -82,7 +74,7 @@ class Colorizer:
             UserError: the run or the checkpoint does not exist, or the backend is not installed.
         """
         self._workdir, self._backend = Path(workdir), backend
-        self._compiled: GenerateWithVariables | None = None
+        self._compiled: Callable[..., UInt8Pictures] | None = None
         self.load(step)
 
     def load(self, step: int | str) -> None:
@@ -175,10 +167,22 @@ class Colorizer:
             UserError: the hints are opaque, or their size is not the sketch's.
         """
         picture = image_files.to_rgb(sketch)
-        fitted = None if hints is None else self._fit_hints(hints, picture.size, name)
-        return PreparedSketch(
-            picture, preparation.downscale_sketch(picture, self.image_size), fitted
-        )
+        network_input = preparation.downscale_sketch(picture, self.image_size)
+        if hints is None:
+            return PreparedSketch(picture, network_input)
+        hints = hints.convert("RGBA")
+        if hints.getchannel("A").getextrema()[0] == 255:
+            raise UserError(
+                f"{name}: the picture has no transparent pixel; hints must be transparent "
+                "wherever they give no colour"
+            )
+        if hints.size != picture.size:
+            raise UserError(
+                f"{name}: {hints.width}x{hints.height} pixels, but the sketch has "
+                f"{picture.width}x{picture.height}: make the sizes equal"
+            )
+        fitted = letterbox.fit_square_rgba(hints, self.image_size)
+        return PreparedSketch(picture, network_input, fitted)
 
     def colorize(
         self,
@@ -216,6 +220,8 @@ class Colorizer:
     ) -> UInt8[np.ndarray, "batch size size 3"]:
         """Colours sketches that already have the network's size.
 
+        Errors are those of `colorize`.
+
         Args:
             sketches: at least one sketch, RGB in [0, 255].
             hints: for each sketch an RGBA picture with an alpha of 0 or 255, or None.
@@ -223,11 +229,7 @@ class Colorizer:
             seeds: see `layers`.
 
         Returns:
-            The colour pictures, RGB in [0, 255].
-
-        Raises:
-            UserError: the run was trained without hints or palettes and some are given.
-            ValueError: the number of hints, palettes or seeds is not the number of sketches.
+            The coloured pictures, RGB in [0, 255].
         """
         count = len(sketches)
         _require_counts(count, hints=hints, palettes=palettes, seeds=seeds)
@@ -238,12 +240,8 @@ class Colorizer:
             ]
         stacked_hints, stacked_palettes = _stack_guidance(hints), _stack_guidance(palettes)
         self.require(hints=stacked_hints is not None, palette=stacked_palettes is not None)
-        return self._generate(
-            sketches,
-            stacked_hints,
-            stacked_palettes,
-            None if seeds is None else np.array(seeds, np.uint32),
-        )
+        stacked_seeds = None if seeds is None else np.array(seeds, np.uint32)
+        return self._generate(sketches, stacked_hints, stacked_palettes, stacked_seeds)
 
     def require(self, *, hints: bool, palette: bool) -> None:
         """Checks that the run was trained with the guidance that it is going to get.
@@ -255,11 +253,10 @@ class Colorizer:
         Raises:
             UserError: the run was trained without.
         """
-        for name, is_given, takes in (
-            ("hints", hints, self.takes_hints),
-            ("palette", palette, self.takes_palette),
-        ):
-            if is_given and not takes:
+        refused = {"hints": hints and not self.takes_hints,
+                   "palette": palette and not self.takes_palette}  # fmt: skip
+        for name, is_refused in refused.items():
+            if is_refused:
                 raise UserError(
                     f"{self._workdir} takes no {name}: it was trained with "
                     f"config.generator.{name}=False"
@@ -283,31 +280,9 @@ class Colorizer:
         ]
         return list(zip(prepared, self.colorize(prepared, palettes, seeds), strict=True))
 
-    def _fit_hints(
-        self, hints: Image.Image, sketch_size: tuple[int, int], name: str
-    ) -> UInt8[np.ndarray, "size size 4"]:
-        """Fits hints to the network's square; a `UserError` says why that is not possible."""
-        hints = hints.convert("RGBA")
-        if hints.getchannel("A").getextrema()[0] == 255:
-            raise UserError(
-                f"{name}: the picture has no transparent pixel; hints must be transparent "
-                "wherever they give no colour"
-            )
-        if hints.size != sketch_size:
-            raise UserError(
-                f"{name}: {hints.width}x{hints.height} pixels, but the sketch has "
-                f"{sketch_size[0]}x{sketch_size[1]}: make the sizes equal"
-            )
-        return letterbox.fit_square_rgba(hints, self.image_size)
-
 
 def variant_seeds(seed: int, count: int) -> list[int]:
-    """Returns the seeds of a sketch's variants.
-
-    Args:
-        seed: a non-negative number; the same number gives the same seeds.
-        count: the number of variants.
-    """
+    """Returns the seeds of `count` variants; the same non-negative `seed` gives the same ones."""
     return np.random.SeedSequence(seed).generate_state(count).tolist()
 
 
@@ -320,7 +295,7 @@ def _require_counts(sketches: int, **guidance: Sequence[object] | None) -> None:
 
 def _stack_guidance(items: Sequence[np.ndarray | None] | None) -> np.ndarray | None:
     """Stacks arrays, with zeros in the place of None; returns None if all are None."""
-    arrays = [item for item in items or () if item is not None]
-    if items is None or not arrays:
+    example = next((item for item in items or () if item is not None), None)
+    if items is None or example is None:
         return None
-    return np.stack([np.zeros_like(arrays[0]) if item is None else item for item in items])
+    return np.stack([np.zeros_like(example) if item is None else item for item in items])

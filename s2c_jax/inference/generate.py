@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -17,48 +16,12 @@ UInt8Pictures = UInt8[np.ndarray, "batch height width 3"]
 UInt8Hints = UInt8[np.ndarray, "batch height width 4"]
 UInt8Palettes = UInt8[np.ndarray, "batch 4 4 4"]
 UInt32Seeds = UInt32[np.ndarray, " batch"]
+# Inference with a generator. The arguments are those of the function that `make_generate` returns,
+# without the variables.
+Generate = Callable[..., UInt8Pictures]
 
 
-@runtime_checkable
-class Generate(Protocol):
-    """Inference with a generator whose variables are bound."""
-
-    def __call__(
-        self,
-        sketches: UInt8Pictures,
-        hints: UInt8Hints | None = None,
-        palettes: UInt8Palettes | None = None,
-        seeds: UInt32Seeds | None = None,
-    ) -> UInt8Pictures:
-        """Colours sketches.
-
-        Args:
-            sketches: any number of sketches, RGB in [0, 255], in the network's size.
-            hints: a hint picture for each sketch, RGBA with an alpha of 0 or 255.
-            palettes: a palette for each sketch, see `palette.RgbaPalette`.
-            seeds: a seed for each sketch's own dropout; None turns dropout off.
-
-        Returns:
-            The colour pictures, RGB in [0, 255].
-        """
-
-
-@runtime_checkable
-class GenerateWithVariables(Protocol):
-    """Inference with a generator whose variables are the first argument."""
-
-    def __call__(
-        self,
-        variables: PyTree,
-        sketches: UInt8Pictures,
-        hints: UInt8Hints | None = None,
-        palettes: UInt8Palettes | None = None,
-        seeds: UInt32Seeds | None = None,
-    ) -> UInt8Pictures:
-        """Colours sketches with variables that are placed with `replicated_sharding`."""
-
-
-def make_generate(generator: Generator) -> GenerateWithVariables:
+def make_generate(generator: Generator) -> Callable[..., UInt8Pictures]:
     """Returns inference with a generator.
 
     A sketch's picture does not depend on the other sketches of its batch: batch norm uses its
@@ -66,6 +29,15 @@ def make_generate(generator: Generator) -> GenerateWithVariables:
 
     Args:
         generator: the network.
+
+    Returns:
+        A function that colours any number of sketches of the network's size:
+
+        - variables: the network's, placed with `replicated_sharding`
+        - sketches: RGB in [0, 255]
+        - hints: for each sketch a picture, RGBA with an alpha of 0 or 255; or None
+        - palettes: for each sketch a palette, see `palette.RgbaPalette`; or None
+        - seeds: for each sketch the seed of its dropout; None turns dropout off
     """
 
     @functools.cache

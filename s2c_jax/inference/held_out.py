@@ -41,10 +41,8 @@ def colorize_held_out(
         output / f"held_out_{number:04d}.png": Image.fromarray(square)
         for number, square in enumerate(squares, start=1)
     }
-    sheet = output / "sheet.png"
-    pictures[sheet] = sheets.sheet(
-        [pairs["sketch"], squares, pairs["color"]], ["sketch", "coloured", "truth"]
-    )
+    sheet, columns = output / "sheet.png", [pairs["sketch"], squares, pairs["color"]]
+    pictures[sheet] = sheets.sheet(columns, ["sketch", "coloured", "truth"])
     for path in pictures:
         check_overwrite(path, overwrite)
     try:

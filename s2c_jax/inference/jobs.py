@@ -68,24 +68,20 @@ def find_jobs(
     if hints and hints.is_dir():
         jobs = _with_hints_of_folder(jobs, hints, output)
     elif hints:
-        jobs = _with_hints_of_file(jobs, hints)
+        if len(jobs) != 1:
+            raise UserError(f"{hints}: one file of hints is for one sketch")
+        if not hints.exists():
+            raise UserError(f"{hints}: there is no such file")
+        jobs = [job if isinstance(job, UserError) else job._replace(hints=hints) for job in jobs]
     if seeds:
         jobs = [variant for job in jobs for variant in _variants(job, seeds)]
     return _without_collisions(jobs)
 
 
 def check_overwrite(path: Path, overwrite: bool) -> None:
-    """Checks that a file may be written.
-
-    Args:
-        path: the file.
-        overwrite: whether existing files may be replaced.
-
-    Raises:
-        UserError: the file exists and may not be replaced.
-    """
+    """Raises a `UserError` if a file exists, unless `overwrite` allows replacing it."""
     if path.exists() and not overwrite:
-        raise UserError(f"{path}: exists already; --overwrite replaces it")
+        raise UserError(f"{path}: exists already, and overwriting is off")
 
 
 def _jobs_in_folder(
@@ -104,15 +100,6 @@ def _jobs_in_folder(
         and not any((root / path).is_relative_to(other) for other in excluded)
     ]
     return jobs or [UserError(f"{folder}: holds no {', '.join(image_files.SUFFIXES)} files")]
-
-
-def _with_hints_of_file(jobs: Sequence[Job | UserError], hints: Path) -> list[Job | UserError]:
-    """Gives the single job its hints."""
-    if len(jobs) != 1:
-        raise UserError(f"{hints}: one file of hints is for one sketch")
-    if not hints.exists():
-        raise UserError(f"{hints}: there is no such file")
-    return [job if isinstance(job, UserError) else job._replace(hints=hints) for job in jobs]
 
 
 def _with_hints_of_folder(
@@ -154,9 +141,8 @@ def _variants(job: Job | UserError, seeds: Sequence[int]) -> list[Job | UserErro
     ]
 
 
-def _without_collisions(jobs: Iterable[Job | UserError]) -> list[Job | UserError]:
+def _without_collisions(jobs: list[Job | UserError]) -> list[Job | UserError]:
     """Replaces each job whose output is an input or an earlier job's output by an error."""
-    jobs = list(jobs)
     inputs = {
         path.resolve()
         for job in jobs

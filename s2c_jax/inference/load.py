@@ -14,14 +14,7 @@ from s2c_jax.models.generator import Generator
 
 
 class TrainedGenerator(NamedTuple):
-    """A generator with its trained variables.
-
-    Attributes:
-        config: the run's settings.
-        generator: the network.
-        step: the checkpoint's step.
-        variables: the collections "params" and "batch_stats", on the host.
-    """
+    """A generator, its run's settings, and the variables of a checkpoint's step, on the host."""
 
     config: ConfigDict
     generator: Generator

@@ -18,7 +18,7 @@ from s2c_jax.inference.generate import (
     UInt8Pictures,
     UInt32Seeds,
 )
-from s2c_jax.models.convolution import dispatch
+from s2c_jax.models.convolution import single_operation_convolutions
 from s2c_jax.models.generator import Generator
 from s2c_jax.models.ranges import normalize, normalize_rgba, to_levels
 
@@ -31,10 +31,6 @@ def make_generate(generator: Generator, variables: PyTree) -> Generate:
 
     ONNX Runtime has no dropout: seeds change nothing for a generator with palettes, and are an
     error for a generator without.
-
-    Args:
-        generator: the network.
-        variables: its variables.
 
     Raises:
         UserError: a package that this backend needs is not installed.
@@ -58,7 +54,7 @@ def make_generate(generator: Generator, variables: PyTree) -> Generate:
         if seeds is not None and not generator.palette:
             raise UserError(
                 "a run without palettes has variants by dropout, which ONNX Runtime does not have: "
-                "use --backend jax"
+                "use the backend jax"
             )
         inputs = _normalized_inputs(generator, sketches, hints, palettes)
         color = [
@@ -78,25 +74,20 @@ def _normalized_inputs(
     palettes: UInt8Palettes | None,
 ) -> dict[str, Float32[np.ndarray, "batch ..."]]:
     """Returns what the network takes, by the names of `network_inputs`; zeros for None."""
-    count, height, width, _ = sketches.shape
-    inputs = {"sketch": np.asarray(normalize(jnp.asarray(sketches)))}
+    inputs = {"sketch": normalize(jnp.asarray(sketches))}
     if generator.hints:
-        if hints is None:
-            hints = np.zeros((count, height, width, 4), np.uint8)
-        inputs["hints"] = np.asarray(normalize_rgba(jnp.asarray(hints)))
+        no_hints = np.zeros((*sketches.shape[:3], 4), np.uint8)
+        inputs["hints"] = normalize_rgba(jnp.asarray(no_hints if hints is None else hints))
     if generator.palette:
-        if palettes is None:
-            palettes = np.zeros((count, 4, 4, 4), np.uint8)
-        inputs["palette"] = np.asarray(normalize_rgba(jnp.asarray(palettes)))
-    return inputs
+        no_palettes = np.zeros((len(sketches), 4, 4, 4), np.uint8)
+        inputs["palette"] = normalize_rgba(
+            jnp.asarray(no_palettes if palettes is None else palettes)
+        )
+    return {name: np.asarray(values) for name, values in inputs.items()}
 
 
 def to_onnx(generator: Generator, variables: PyTree) -> Any:
     """Converts a generator to ONNX.
-
-    Args:
-        generator: the network.
-        variables: its variables.
 
     Returns:
         An `onnx.ModelProto`. Its inputs have the names and shapes of `network_inputs`; its output
@@ -112,7 +103,7 @@ def to_onnx(generator: Generator, variables: PyTree) -> Any:
     names, shapes = zip(*network_inputs(generator).items(), strict=True)
     # jax2onnx's optimiser warns about shapes that it cannot infer; the model does not need them.
     logging.getLogger("onnx_ir").setLevel(logging.ERROR)
-    with dispatch.single_operation_convolutions():
+    with single_operation_convolutions():
         return jax2onnx.to_onnx(
             inference_function(generator, variables),
             shapes,
