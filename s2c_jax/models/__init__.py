@@ -1,1 +1,1 @@
-"""The networks: generator, discriminator, and the frozen ones of the feature loss and metrics."""
+"""The networks that are trained: generator and discriminator, as Flax modules."""

@@ -19,10 +19,8 @@ class Generator(nn.Module):
     The encoder has a 4x4 stride-2 convolution for each entry of `channels`; the last one gives the
     bottleneck. The decoder mirrors the encoder with convolutions that double height and width. A
     skip connection joins each decoder layer with the encoder's activations of the same size.
-    Dropout in the first decoder layers is the noise z of G(x, z).
-
-    The encoding of a palette is joined with the activations at the bottleneck, the same at every
-    place.
+    Dropout in the first decoder layers is the noise z of G(x, z). The encoding of a palette is
+    concatenated with the bottleneck's activations at every pixel.
 
     Attributes:
         channels: the encoder's output channels; there are as many halvings of height and width.
@@ -60,17 +58,17 @@ class Generator(nn.Module):
                 colour in [-1, 1] times alpha, and alpha in [0, 1]. None gives no hint.
             palette: up to four colours for each of four horizontal bands, in the same form. None
                 gives no palette.
-            noise: a key for the dropout of each picture, for inference: each key gives another
+            noise: for inference, a key for the dropout of each picture: each key gives another
                 colouring. None is no dropout.
             train: True uses the batch's statistics, updates the collection "batch_stats" (inside a
-                mapped axis `BATCH_AXIS`) and drops out by the rng "dropout". False uses the running
-                averages.
+                mapped axis `BATCH_AXIS`) and draws dropout from the rng "dropout". False uses the
+                running averages.
 
         Returns:
             Colour pictures in [-1, 1].
 
         Raises:
-            ValueError: the generator takes no hints or no palette, but is given some.
+            ValueError: hints or a palette are given to a generator that takes none.
         """
         if hints is not None and not self.hints:
             raise ValueError("this generator takes no hints")
@@ -88,9 +86,7 @@ class Generator(nn.Module):
         x = Upsample(3, self.upsampling, self.dtype, name="output")(x)
         return jnp.tanh(x.astype(jnp.float32))
 
-    def _encode(
-        self, x: Float[Array, "batch height width in"], train: bool
-    ) -> tuple[_Activations, list[_Activations]]:
+    def _encode(self, x: _Activations, train: bool) -> tuple[_Activations, list[_Activations]]:
         """Returns the bottleneck, and the activations of the layers before it."""
         outputs = []
         last = len(self.channels) - 1
@@ -106,10 +102,8 @@ class Generator(nn.Module):
             outputs.append(x)
         return x, outputs[:-1]
 
-    def _join_palette(
-        self, x: Float[Array, "batch rows columns features"], palette: Float[Array, "batch 4 4 4"]
-    ) -> Float[Array, "batch rows columns 2*features"]:
-        """Returns the bottleneck, concatenated with the encoding of the palette at every place."""
+    def _join_palette(self, x: _Activations, palette: Float[Array, "batch 4 4 4"]) -> _Activations:
+        """Returns the bottleneck, concatenated with the encoding of the palette at every pixel."""
         features = self.channels[-1]
         encoding = nn.Dense(features, dtype=self.dtype, name="palette_0")(palette.reshape(-1, 64))
         encoding = nn.leaky_relu(encoding, negative_slope=0.2)
@@ -129,15 +123,10 @@ class Generator(nn.Module):
                 skip.shape[-1], self.upsampling, self.dtype, train_bias=False, name=f"decoder_{i}"
             )(x)
             x = BatchNorm(train, name=f"decoder_norm_{i}")(x)
-            if i < self.dropout_layers:
-                x = self._drop_out(x, i, noise, train)
+            if i < self.dropout_layers and noise is None:
+                x = nn.Dropout(self.dropout_rate, deterministic=not train)(x)
+            elif i < self.dropout_layers and noise is not None:
+                x = dropout(x, self.dropout_rate, jax.vmap(jax.random.fold_in, (0, None))(noise, i))
             # With the ReLUs before the concatenation, the residual is one array instead of two.
             x = jnp.concatenate([nn.relu(x), nn.relu(skip)], axis=-1)
         return x
-
-    def _drop_out(
-        self, x: _Activations, layer: int, noise: Key[Array, " batch"] | None, train: bool
-    ) -> _Activations:
-        if noise is None:
-            return nn.Dropout(self.dropout_rate, deterministic=not train)(x)
-        return dropout(x, self.dropout_rate, jax.vmap(jax.random.fold_in, (0, None))(noise, layer))

@@ -1,7 +1,7 @@
 """The layers that both networks are made of: convolutions, batch normalisation and dropout."""
 
 import itertools
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import flax.linen as nn
 import jax
@@ -15,13 +15,12 @@ from s2c_jax.models.convolution import add_bias, conv, conv_transpose
 
 Upsampling = Literal["transposed", "resize"]
 
-# The standard deviation of initial kernels (Isola et al. 2017, section 6.2).
-_KERNEL_INIT = nn.initializers.normal(stddev=0.02)
-
 # Added to a variance before batch normalisation divides by its root.
 BATCH_NORM_EPSILON = 1e-5
 # The share of its old value that a running average keeps in one step.
 BATCH_NORM_MOMENTUM = 0.99
+# The standard deviation of initial kernels (Isola et al. 2017, section 6.2).
+_KERNEL_INIT = nn.initializers.normal(stddev=0.02)
 
 
 class Conv(nn.Module):
@@ -64,8 +63,8 @@ class Upsample(nn.Module):
         features: output channels.
         kind: "transposed" is the 4x4 stride-2 transposed convolution. "resize" repeats every pixel
             twice in both directions and convolves with a 3x3 kernel, which leaves no checkerboard
-            (Odena et al. 2016). It is computed as the transposed convolution whose 4x4 kernel is
-            the 3x3 kernel smeared over 2x2 pixels, at the cost of "transposed".
+            (Odena et al. 2016). It is computed as a transposed convolution with a 4x4 kernel: the
+            sum of the 3x3 kernel's shifts by 0 or 1 pixel. So it costs as much as "transposed".
         dtype: see `Conv`.
         train_bias: see `Conv`.
     """
@@ -84,27 +83,12 @@ class Upsample(nn.Module):
         kernel = self.param("kernel", _KERNEL_INIT, (size, size, x.shape[-1], self.features))
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
         if self.kind == "resize":
-            kernel = _smear(kernel)
+            # Repeating pixels is a transposed convolution with 2x2 ones: join it with the kernel.
+            shifts = itertools.product([(0, 1), (1, 0)], repeat=2)
+            kernel = jnp.asarray(sum(jnp.pad(kernel, (*shift, (0, 0), (0, 0))) for shift in shifts))
         bias = bias if self.train_bias else lax.stop_gradient(bias)
         x, kernel, bias = (each.astype(self.dtype) for each in (x, kernel, bias))
         return add_bias(conv_transpose(x, kernel, stride=2, padding=1), bias)
-
-
-def _smear(kernel: Float[Array, "3 3 in out"]) -> Float[Array, "4 4 in out"]:
-    """Returns the sum of the kernel's four shifts by 0 or 1 pixel in both directions."""
-    shifts = itertools.product(range(2), repeat=2)
-    return jnp.asarray(
-        sum(jnp.pad(kernel, ((a, 1 - a), (b, 1 - b), (0, 0), (0, 0))) for a, b in shifts)
-    )
-
-
-class _Residuals(NamedTuple):
-    """The residuals of `normalize_batch`; `inverse` is 1 over the root of the variance."""
-
-    x: Float[Array, "batch height width features"]
-    scale: Float[Array, " features"]
-    mean: Float[Array, " features"]
-    inverse: Float[Array, " features"]
 
 
 # The output, the mean and the variance of `normalize_batch`.
@@ -113,6 +97,8 @@ _Normalized = tuple[
     Float[Array, " features"],
     Float[Array, " features"],
 ]
+# x, the scale, the mean, and 1 over the root of the variance.
+_Residuals = tuple[Array, Array, Array, Array]
 
 
 @jax.custom_vjp
@@ -145,12 +131,10 @@ def _normalize(x: Array, scale: Array, bias: Array) -> tuple[_Normalized, _Resid
     variance = jnp.maximum(0.0, square - jnp.square(mean))
     inverse = lax.rsqrt(variance + BATCH_NORM_EPSILON)
     y = (wide - mean) * inverse * scale + bias
-    return (y.astype(x.dtype), mean, variance), _Residuals(x, scale, mean, inverse)
+    return (y.astype(x.dtype), mean, variance), (x, scale, mean, inverse)
 
 
-def _normalize_backward(
-    residuals: _Residuals, gradients: _Normalized
-) -> tuple[Array, Array, Array]:
+def _normalize_backward(residuals: _Residuals, gradients: _Normalized) -> tuple[Array, ...]:
     x, scale, mean, inverse = residuals
     dy = gradients[0].astype(jnp.float32)
     normal = (x.astype(jnp.float32) - mean) * inverse
@@ -171,7 +155,7 @@ class BatchNorm(nn.Module):
 
     Attributes:
         train: True normalises by the batch's statistics, inside a mapped axis `BATCH_AXIS`, and
-            updates the running averages; False normalises by the running averages.
+            updates the running averages. False normalises by the running averages.
     """
 
     train: bool
@@ -198,7 +182,7 @@ class BatchNorm(nn.Module):
 def dropout(
     x: Float[Array, "batch height width features"], rate: float, keys: Key[Array, " batch"]
 ) -> Float[Array, "batch height width features"]:
-    """Drops activations of each picture by the picture's own key, whatever else is in the batch.
+    """Drops activations of each picture by its own key, whatever other pictures the batch has.
 
     Args:
         x: activations.

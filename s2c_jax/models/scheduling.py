@@ -1,7 +1,7 @@
 """Tricks that order what XLA computes. None of them changes a finite value.
 
-XLA's CPU back end ignores `jax.lax.optimization_barrier`, so there an order is expressed as a data
-dependency: a value that is NaN exactly where the gradients are useless anyway.
+XLA's CPU back end ignores `jax.lax.optimization_barrier`. A data dependency orders its work
+instead: a value becomes NaN if what must be computed before it is not finite.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,23 +17,17 @@ def depend_on(
 ) -> Float[Array, "*shape"]:
     """Returns x, computed no earlier than the other arrays.
 
-    Without the dependency XLA computes what only a gradient needs early and keeps it in memory.
-
-    Args:
-        x: any array.
-        others: arrays that must be computed first. If the first element of one of them is NaN, all
-            of x becomes NaN.
+    Without the dependency, XLA computes arrays that only a gradient needs too early, and keeps them
+    in memory. If the first element of one of the others is NaN, all of x becomes NaN.
     """
     first = sum(other[(0,) * other.ndim] for other in others)
     return jnp.where(jnp.isnan(first), jnp.nan, x)
 
 
 def depend_on_tree(x: Float[Array, "*shape"], tree: PyTree) -> Float[Array, "*shape"]:
-    """Returns x, computed no earlier than every element of a tree of arrays.
+    """Returns x, computed no earlier than all arrays of a tree.
 
-    Args:
-        x: any array.
-        tree: arrays that must be computed first. If their norm is not finite, x becomes NaN.
+    If the tree's norm is not finite, x becomes NaN.
     """
     return jnp.where(jnp.isfinite(optax.tree.norm(tree)), x, jnp.nan)
 
@@ -43,13 +37,8 @@ def recompute_in_backward(
 ) -> Float[Array, "..."]:
     """Returns product(x, kernel); its residuals are the two operands alone.
 
-    The backward pass computes intermediate arrays such as patches again, which takes little time
-    compared with the matrix products and saves their memory.
-
-    Args:
-        product: a function of two arrays.
-        x: its first operand.
-        kernel: its second operand.
+    The backward pass computes intermediate arrays such as patches again. That takes little time
+    compared with the matrix products, and saves the intermediate arrays' memory.
     """
 
     def forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
@@ -70,10 +59,6 @@ def in_parameter_layout(grads: PyTree, params: PyTree) -> PyTree:
     On GPU, a kernel's gradient comes with another order of axes than the kernel. XLA would compute
     the optimiser's update in that order, and transpose parameters and moments for it. A flat array
     has no order of axes.
-
-    Args:
-        grads: the gradients of `params`.
-        params: the parameters.
     """
     flat = jax.lax.optimization_barrier(jax.tree.map(jnp.ravel, grads))
     return jax.tree.map(lambda grad, param: grad.reshape(param.shape), flat, params)

@@ -3,7 +3,7 @@
 When JAX lowers a program, `dispatch` chooses how each convolution is computed:
 
 - On GPUs and TPUs, `xla` uses XLA's own convolution.
-- On CPUs, `matmul` writes a convolution as matrix products, since XLA's CPU back end computes the
+- On CPUs, a convolution is written as matrix products, since XLA's CPU back end computes the
   gradients of strided convolutions in slow loops. Small convolutions are patches times a matrix
   (`direct`); large ones use Winograd's minimal filtering (`winograd`).
 - Within `single_operation_convolutions`, for programs that something other than XLA runs, each

@@ -7,29 +7,20 @@ from collections.abc import Sequence
 import jax.export
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
+from s2c_jax.models.convolution.shapes import Input, Kernel, Output
 from s2c_jax.models.convolution.space_to_depth import crop
 from s2c_jax.models.scheduling import recompute_in_backward
 
 
-def direct_conv(
-    x: Float[Array, "batch height width in"],
-    kernel: Float[Array, "size size in out"],
-    stride: int,
-    padding: int,
-) -> Float[Array, "batch new_height new_width out"]:
+def direct_conv(x: Input, kernel: Kernel, stride: int, padding: int) -> Output:
     """Computes `convolution.conv` as patches times a matrix."""
     product = functools.partial(_patches_times_kernel, stride=stride, padding=padding)
     return recompute_in_backward(product, x, kernel)
 
 
-def direct_conv_transpose(
-    x: Float[Array, "batch height width in"],
-    kernel: Float[Array, "size size in out"],
-    stride: int,
-    padding: int,
-) -> Float[Array, "batch new_height new_width out"]:
+def direct_conv_transpose(x: Input, kernel: Kernel, stride: int, padding: int) -> Output:
     """Computes `convolution.conv_transpose`: each pixel times each tap, summed where they overlap.
 
     The output is computed in blocks of `stride x stride` pixels. Each pixel of x reaches
@@ -37,9 +28,7 @@ def direct_conv_transpose(
     """
     size, _, _, features = kernel.shape
     batch, height, width, _ = x.shape
-    products = [
-        product.reshape(batch, height, width, features) for product in _tap_products(x, kernel)
-    ]
+    products = [each.reshape(batch, height, width, features) for each in _tap_products(x, kernel)]
     # XLA computes a stack once, but would compute a plain sum again wherever it is read.
     places = range(stride)
     rows = [[_block_pixel(products, i, j, size, stride) for j in places] for i in places]

@@ -2,16 +2,25 @@
 
 import contextlib
 import contextvars
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
 
+import jax.export
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from s2c_jax.models.convolution import matmul, xla
+from s2c_jax.models.convolution import direct, winograd, xla
+from s2c_jax.models.convolution.shapes import Input, Kernel, Output
 
-# A function of activations, kernel, stride and padding.
-_Implementation = Callable[[Array, Array, int, int], Array]
+# Winograd's transforms cost more than they save with fewer tiles or fewer channels than these.
+MIN_TILES = 256
+MIN_CHANNELS = 32
+
+# The length of an axis: an int, or a symbolic length of `jax.export`, whose type is not public.
+_Length = Any
 
 _single_operation = contextvars.ContextVar("single_operation", default=False)
 
@@ -29,13 +38,7 @@ def single_operation_convolutions() -> Iterator[None]:
         _single_operation.reset(token)
 
 
-def conv(
-    x: Float[Array, "batch height width in"],
-    kernel: Float[Array, "size size in out"],
-    *,
-    stride: int,
-    padding: int,
-) -> Float[Array, "batch new_height new_width out"]:
+def conv(x: Input, kernel: Kernel, *, stride: int, padding: int) -> Output:
     """Convolves with zero padding: y[i] = sum over a of x[stride i + a - padding] kernel[a].
 
     Args:
@@ -47,19 +50,15 @@ def conv(
     Returns:
         Activations of side (side + 2 padding - size) / stride + 1.
     """
-    return _by_platform(
-        x, kernel, stride, padding,
-        single=xla.single_operation_conv, cpu=matmul.matmul_conv, accelerator=xla.xla_conv,
-    )  # fmt: skip
+    if _single_operation.get():
+        return xla.single_operation_conv(x, kernel, stride, padding)
+    sides = [(side + 2 * padding - kernel.shape[0]) // stride + 1 for side in x.shape[1:3]]
+    large = _is_large(x.shape[0], sides, kernel.shape, stride)
+    on_cpu = winograd.winograd_conv if large else direct.direct_conv
+    return _by_platform(on_cpu, xla.xla_conv, x, kernel, stride, padding)
 
 
-def conv_transpose(
-    x: Float[Array, "batch height width in"],
-    kernel: Float[Array, "size size in out"],
-    *,
-    stride: int,
-    padding: int,
-) -> Float[Array, "batch new_height new_width out"]:
+def conv_transpose(x: Input, kernel: Kernel, *, stride: int, padding: int) -> Output:
     """The transposed convolution: adds x[i] kernel[a] to y[stride i + a - padding].
 
     Args:
@@ -71,12 +70,11 @@ def conv_transpose(
     Returns:
         Activations of side (side - 1) stride + size - 2 padding.
     """
-    return _by_platform(
-        x, kernel, stride, padding,
-        single=xla.single_operation_conv_transpose,
-        cpu=matmul.matmul_conv_transpose,
-        accelerator=xla.xla_conv_transpose,
-    )  # fmt: skip
+    if _single_operation.get():
+        return xla.single_operation_conv_transpose(x, kernel, stride, padding)
+    large = _is_large(x.shape[0], x.shape[1:3], kernel.shape, stride)
+    on_cpu = winograd.winograd_conv_transpose if large else direct.direct_conv_transpose
+    return _by_platform(on_cpu, xla.xla_conv_transpose, x, kernel, stride, padding)
 
 
 def add_bias(
@@ -91,21 +89,21 @@ def add_bias(
     return (x.reshape(*x.shape[:2], x.shape[2] * x.shape[3]) + row).reshape(x.shape)
 
 
+def _is_large(batch: _Length, sides: Sequence[_Length], kernel: Sequence[int], stride: int) -> bool:
+    """Returns whether Winograd's algorithm can compute a convolution, and saves time."""
+    # A program that is exported for any size has symbolic lengths and no number of tiles.
+    if any(jax.export.is_symbolic_dim(length) for length in (batch, *sides)):
+        return False
+    size, _, channels, features = kernel
+    taps = size // stride
+    if taps not in (2, 3) or min(channels, features) < MIN_CHANNELS:
+        return False
+    return batch * math.prod(-(-side // (winograd.TILE - taps + 1)) for side in sides) >= MIN_TILES
+
+
 def _by_platform(
-    x: Array,
-    kernel: Array,
-    stride: int,
-    padding: int,
-    *,
-    single: _Implementation,
-    cpu: _Implementation,
-    accelerator: _Implementation,
-) -> Array:
-    if _single_operation.get():
-        return single(x, kernel, stride, padding)
-    return lax.platform_dependent(
-        x,
-        kernel,
-        cpu=lambda x, kernel: cpu(x, kernel, stride, padding),
-        default=lambda x, kernel: accelerator(x, kernel, stride, padding),
-    )
+    cpu: Callable[..., Array], other: Callable[..., Array],
+    x: Array, kernel: Array, stride: int, padding: int,
+) -> Array:  # fmt: skip
+    cpu, other = (partial(each, stride=stride, padding=padding) for each in (cpu, other))
+    return lax.platform_dependent(x, kernel, cpu=cpu, default=other)

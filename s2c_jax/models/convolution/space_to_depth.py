@@ -6,12 +6,7 @@ from jaxtyping import Array, Float
 def space_to_depth(
     x: Float[Array, "batch height width channels"], stride: int
 ) -> Float[Array, "batch rows columns block"]:
-    """Makes each block of `stride x stride` pixels one pixel with all their channels.
-
-    Args:
-        x: activations; the stride divides height and width.
-        stride: the side of a block.
-    """
+    """Makes each block of `stride x stride` pixels one pixel that has all their channels."""
     batch, height, width, channels = x.shape
     x = x.reshape(batch, height // stride, stride, width // stride, stride, channels)
     return x.transpose(0, 1, 3, 2, 4, 5).reshape(batch, height // stride, width // stride, -1)
@@ -29,12 +24,7 @@ def depth_to_space(
 def kernel_to_blocks(
     kernel: Float[Array, "size size in out"], stride: int
 ) -> Float[Array, "taps taps stride stride in out"]:
-    """Cuts a kernel into the taps of the unstrided convolution of blocks.
-
-    Args:
-        kernel: the kernel of a strided convolution; the stride divides its side.
-        stride: the side of a block.
-    """
+    """Cuts a strided convolution's kernel into the taps of the unstrided convolution of blocks."""
     taps = kernel.shape[0] // stride
     blocked = kernel.reshape(taps, stride, taps, stride, *kernel.shape[2:])
     return blocked.transpose(0, 2, 1, 3, 4, 5)

@@ -19,10 +19,9 @@ convolutions of the same kinds, so `winograd_conv` and `winograd_conv_transpose`
 rules that say so.
 """
 
-import functools
 import itertools
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -31,6 +30,7 @@ from jax import lax
 from jax.custom_derivatives import CustomVJPPrimal
 from jaxtyping import Array, Float
 
+from s2c_jax.models.convolution.shapes import Input, Kernel, Output
 from s2c_jax.models.convolution.space_to_depth import crop, depth_to_space, kernel_to_blocks
 from s2c_jax.models.scheduling import depend_on
 
@@ -41,56 +41,46 @@ TILE = 4
 _Grid = Sequence[Sequence[Array]]
 
 
-class _Residuals(NamedTuple):
-    """Residuals; x is None if the kernel's gradient is unused (symbolic zeros)."""
-
-    x: Array | None
-    kernel: Array
+# x and kernel; x is None if the kernel's gradient is unused.
+_Residuals = tuple[Array | None, Array]
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def winograd_conv(
-    x: Float[Array, "batch height width in"],
-    kernel: Float[Array, "size size in out"],
-    stride: int,
-    padding: int,
-) -> Float[Array, "batch new_height new_width out"]:
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def winograd_conv(x: Input, kernel: Kernel, stride: int, padding: int) -> Output:
     """Computes `convolution.conv` for kernels of two or three times the stride."""
-    return _conv_values(x, kernel, stride, padding)
+    height, width = ((side + 2 * padding - len(kernel)) // stride + 1 for side in x.shape[1:3])
+    taps = kernel_to_blocks(kernel, stride)
+    blocks = _blocks(x, height, width, len(taps), stride, padding)
+    return _filter(blocks, taps.reshape(*taps.shape[:2], -1, taps.shape[-1]), height, width)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def winograd_conv_transpose(
-    x: Float[Array, "batch height width in"],
-    kernel: Float[Array, "size size in out"],
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def winograd_conv_transpose(x: Input, kernel: Kernel, stride: int, padding: int) -> Output:
+    """Computes `convolution.conv_transpose` for kernels of two or three times the stride."""
+    # Block I of y is the sum over a of x[I - a] times tap a: a filter with reversed taps.
+    taps = kernel_to_blocks(kernel, stride)[::-1, ::-1].transpose(0, 1, 4, 2, 3, 5)
+    height, width = (side + len(taps) - 1 for side in x.shape[1:3])
+    x = _pad(x, len(taps) - 1, [_num_inputs(side, len(taps)) for side in (height, width)])
+    blocks = _filter(x, taps.reshape(*taps.shape[:3], -1), height, width)
+    return crop(depth_to_space(blocks, stride), padding)
+
+
+def _forward(
+    convolve: Callable[[Array, Array, int, int], Array],
+    x: CustomVJPPrimal,
+    kernel: CustomVJPPrimal,
     stride: int,
     padding: int,
-) -> Float[Array, "batch new_height new_width out"]:
-    """Computes `convolution.conv_transpose` for kernels of two or three times the stride."""
-    return _conv_transpose_values(x, kernel, stride, padding)
-
-
-def _conv_forward(
-    x: CustomVJPPrimal, kernel: CustomVJPPrimal, stride: int, padding: int
 ) -> tuple[Array, _Residuals]:
-    return _conv_values(x.value, kernel.value, stride, padding), _residuals(x, kernel)
-
-
-def _conv_transpose_forward(
-    x: CustomVJPPrimal, kernel: CustomVJPPrimal, stride: int, padding: int
-) -> tuple[Array, _Residuals]:
-    return _conv_transpose_values(x.value, kernel.value, stride, padding), _residuals(x, kernel)
-
-
-def _residuals(x: CustomVJPPrimal, kernel: CustomVJPPrimal) -> _Residuals:
-    return _Residuals(x.value if kernel.perturbed else None, kernel.value)
+    residuals = (x.value if kernel.perturbed else None, kernel.value)
+    return convolve(x.value, kernel.value, stride, padding), residuals
 
 
 def _conv_backward(
     stride: int, padding: int, residuals: _Residuals, dy: Array
 ) -> tuple[Array, Array | None]:
     x, kernel = residuals
-    dx = _conv_transpose_values(dy, kernel.swapaxes(2, 3), stride, padding)
+    dx = winograd_conv_transpose(dy, kernel.swapaxes(2, 3), stride, padding)
     if x is None:
         return dx, None
     products = _gradient_products(x, dy, len(kernel), stride, padding)
@@ -103,7 +93,7 @@ def _conv_transpose_backward(
 ) -> tuple[Array, Array | None]:
     x, kernel = residuals
     swapped = kernel.swapaxes(2, 3)
-    dx = _conv_values(dy, swapped, stride, padding)
+    dx = winograd_conv(dy, swapped, stride, padding)
     if x is None:
         return dx, None
     products = _gradient_products(dy, x, len(kernel), stride, padding)
@@ -114,29 +104,10 @@ def _conv_transpose_backward(
 
 # Symbolic zeros tell whether the kernel's gradient is used. XLA could not leave an unused one out,
 # since dx depends on its products.
-winograd_conv.defvjp(_conv_forward, _conv_backward, symbolic_zeros=True)
+winograd_conv.defvjp(partial(_forward, winograd_conv), _conv_backward, symbolic_zeros=True)
 winograd_conv_transpose.defvjp(
-    _conv_transpose_forward, _conv_transpose_backward, symbolic_zeros=True
+    partial(_forward, winograd_conv_transpose), _conv_transpose_backward, symbolic_zeros=True
 )
-
-
-def _conv_values(x: Array, kernel: Array, stride: int, padding: int) -> Array:
-    """Computes `winograd_conv` without its derivative rule."""
-    size = kernel.shape[0]
-    height, width = ((side + 2 * padding - size) // stride + 1 for side in x.shape[1:3])
-    taps = kernel_to_blocks(kernel, stride)
-    blocks = _blocks(x, height, width, len(taps), stride, padding)
-    return _filter(blocks, taps.reshape(*taps.shape[:2], -1, taps.shape[-1]), height, width)
-
-
-def _conv_transpose_values(x: Array, kernel: Array, stride: int, padding: int) -> Array:
-    """Computes `winograd_conv_transpose` without its derivative rule."""
-    # Block I of y is the sum over a of x[I - a] times tap a: a filter with reversed taps.
-    taps = kernel_to_blocks(kernel, stride)[::-1, ::-1].transpose(0, 1, 4, 2, 3, 5)
-    height, width = (side + len(taps) - 1 for side in x.shape[1:3])
-    x = _pad(x, len(taps) - 1, [_num_inputs(side, len(taps)) for side in (height, width)])
-    blocks = _filter(x, taps.reshape(*taps.shape[:3], -1), height, width)
-    return crop(depth_to_space(blocks, stride), padding)
 
 
 def _gradient_products(x: Array, dy: Array, size: int, stride: int, padding: int) -> list[Array]:
@@ -154,13 +125,7 @@ def _gradient_products(x: Array, dy: Array, size: int, stride: int, padding: int
 
 
 def _kernel_gradient(products: Sequence[Array], shape: Sequence[int], stride: int) -> Array:
-    """Returns kernel[a] = sum over i of x[stride i + a - padding] dy[i].
-
-    Args:
-        products: from `_gradient_products`.
-        shape: the kernel's.
-        stride: the convolution's.
-    """
+    """Returns the sum over i of x[stride i + a - padding] dy[i], from `_gradient_products`."""
     size, _, channels, features = shape
     taps = size // stride
     _, g, _ = _matrices(taps)
@@ -190,7 +155,7 @@ def _filter(
     return y.reshape(batch, rows * outputs, columns * outputs, -1)[:, :height, :width]
 
 
-@functools.cache
+@cache
 def _matrices(taps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns A [outputs, 4], G [4, taps] and B [4, 4] for the points 0, 1, -1 and infinity.
 
@@ -228,17 +193,12 @@ def _combine(coefficients: np.ndarray, arrays: Sequence[Array]) -> Array:
 
 
 def _products(left: _Grid, right: _Grid, contract: int) -> list[list[Array]]:
-    """Multiplies two grids place by place.
+    """Multiplies two grids place by place, as matrices [rest, last axis].
 
-    Args:
-        left: arrays that are seen as matrices [rest, last axis].
-        right: likewise.
-        contract: the axis of the left matrices that is summed over; 0 of the right ones.
+    Each product sums over the axis `contract` of the left matrix and axis 0 of the right one.
     """
-    return [
-        [_product(p, q, contract) for p, q in zip(*rows, strict=True)]
-        for rows in zip(left, right, strict=True)
-    ]
+    product = partial(_product, contract=contract)
+    return [list(map(product, *rows)) for rows in zip(left, right, strict=True)]
 
 
 def _product(left: Array, right: Array, contract: int) -> Array:

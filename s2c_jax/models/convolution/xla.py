@@ -12,8 +12,9 @@ import functools
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
+from s2c_jax.models.convolution.shapes import Input, Kernel, Output
 from s2c_jax.models.convolution.space_to_depth import (
     crop,
     depth_to_space,
@@ -29,24 +30,14 @@ _CHANNEL_MULTIPLE = 8
 _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 
-def single_operation_conv(
-    x: Float[Array, "batch height width in"],
-    kernel: Float[Array, "rows columns in out"],
-    stride: int,
-    padding: int,
-) -> Float[Array, "batch new_height new_width out"]:
+def single_operation_conv(x: Input, kernel: Kernel, stride: int, padding: int) -> Output:
     """Computes `convolution.conv` as a single operation."""
     return lax.conv_general_dilated(
         x, kernel, (stride, stride), [(padding, padding)] * 2, dimension_numbers=_DIMENSIONS
     )
 
 
-def single_operation_conv_transpose(
-    x: Float[Array, "batch height width in"],
-    kernel: Float[Array, "size size in out"],
-    stride: int,
-    padding: int,
-) -> Float[Array, "batch new_height new_width out"]:
+def single_operation_conv_transpose(x: Input, kernel: Kernel, stride: int, padding: int) -> Output:
     """Computes `convolution.conv_transpose` as a single operation, a convolution of dilated x."""
     border = kernel.shape[0] - 1 - padding
     return lax.conv_general_dilated(
@@ -59,12 +50,7 @@ def single_operation_conv_transpose(
     )
 
 
-def xla_conv(
-    x: Float[Array, "batch height width in"],
-    kernel: Float[Array, "size size in out"],
-    stride: int,
-    padding: int,
-) -> Float[Array, "batch new_height new_width out"]:
+def xla_conv(x: Input, kernel: Kernel, stride: int, padding: int) -> Output:
     """Computes `convolution.conv`, in blocks if there are few input channels."""
     if stride == 1 or x.shape[-1] >= FEW_CHANNELS:
         return single_operation_conv(x, kernel, stride, padding)
@@ -75,12 +61,7 @@ def xla_conv(
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def xla_conv_transpose(
-    x: Float[Array, "batch height width in"],
-    kernel: Float[Array, "size size in out"],
-    stride: int,
-    padding: int,
-) -> Float[Array, "batch new_height new_width out"]:
+def xla_conv_transpose(x: Input, kernel: Kernel, stride: int, padding: int) -> Output:
     """Computes `convolution.conv_transpose`, in blocks if there are few output channels."""
     if stride == 1 or kernel.shape[-1] >= FEW_CHANNELS:
         return single_operation_conv_transpose(x, kernel, stride, padding)

@@ -1,4 +1,4 @@
-"""All implementations of a convolution agree, and each platform gets the right one."""
+"""All implementations of a convolution agree, and each platform and size gets the right one."""
 
 import functools
 
@@ -109,6 +109,21 @@ def test_single_operation_convolutions_lower_to_one_convolution(name):
         program = jax.jit(convolve).lower(x, kernel).as_text()
     assert program.count("stablehlo.convolution") == 1
     assert "stablehlo.dot_general" not in program
+
+
+@pytest.mark.parametrize(("name", "side"), [("conv", 96), ("conv_transpose", 46)])
+def test_large_convolution_on_cpu_saves_arithmetic_and_agrees(name, side):
+    x, kernel = (jnp.asarray(each) for each in operands(0, 1, side, side, 32, 40, 4))
+    convolve = jax.jit(functools.partial(getattr(convolution, name), stride=2, padding=1))
+    expected = getattr(xla, f"single_operation_{name}")(x, kernel, 2, 1)
+    np.testing.assert_allclose(convolve(x, kernel), expected, atol=1e-5 * np.abs(expected).max())
+    in_direct_way = jax.jit(
+        functools.partial(getattr(direct, f"direct_{name}"), stride=2, padding=1)
+    )
+    flops, direct_flops = (
+        each.lower(x, kernel).cost_analysis()["flops"] for each in (convolve, in_direct_way)
+    )
+    assert flops < 0.7 * direct_flops
 
 
 @pytest.mark.parametrize("features", [3, 20])
