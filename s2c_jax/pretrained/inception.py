@@ -3,11 +3,12 @@
 Szegedy et al. 2016, Rethinking the Inception Architecture for Computer Vision. The layers have the
 names of the package pytorch-fid, which published these weights for PyTorch. The network differs
 from torchvision's in its weights and in three things: average pooling leaves the padding out, the
-last block has a max pooling where the others have an average pooling, and there are 1008 classes.
+last block has a max pooling instead of an average pooling, and there are 1008 classes.
 """
 
+import functools
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -21,11 +22,11 @@ from s2c_jax.pretrained.weight_files import ConvWeights
 
 # The length of a picture's feature vector.
 FEATURES = 2048
-
 # The side in pixels of the pictures that the network was trained on.
 _SIDE = 299
 # Added to a variance before batch normalisation divides by its root, as in TensorFlow's network.
 _BATCH_NORM_EPSILON = 0.001
+_BATCH_NORM_PARTS = ("weight", "bias", "running_mean", "running_var")
 
 
 class _Layer(NamedTuple):
@@ -38,22 +39,22 @@ class _Layer(NamedTuple):
     padding: str = "SAME"
 
 
-def _average_pool(x: Array) -> Array:
-    return nn.avg_pool(x, (3, 3), padding="SAME", count_include_pad=False)
-
-
-def _max_pool(x: Array) -> Array:
-    return nn.max_pool(x, (3, 3), padding="SAME")
-
-
-def _downsample(x: Array) -> Array:
-    return nn.max_pool(x, (3, 3), (2, 2))
-
+_average_pool = functools.partial(
+    nn.avg_pool, window_shape=(3, 3), padding="SAME", count_include_pad=False
+)
+_max_pool = functools.partial(nn.max_pool, window_shape=(3, 3), padding="SAME")
+_downsample = functools.partial(nn.max_pool, window_shape=(3, 3), strides=(2, 2))
 
 # The layers and poolings of a branch, in order. All branches of a block take the block's input, and
-# their outputs are concatenated. A layer that stands in two branches is compiled once.
+# their outputs are concatenated. XLA computes a layer once that two branches share.
 _Branch = tuple[_Layer | Callable[[Array], Array], ...]
 _Block = tuple[_Branch, ...]
+
+
+def _chain(name: str, *layers: tuple[Any, ...]) -> _Branch:
+    """Returns layers with the names name_1, name_2 and so on."""
+    return tuple(_Layer(f"{name}_{i}", *layer) for i, layer in enumerate(layers, 1))
+
 
 _STEM: _Block = (
     (
@@ -72,67 +73,46 @@ def _block_35(pooled: int) -> _Block:
     """Returns a block at 35x35 pixels, after figure 5; `pooled` is the pool branch's channels."""
     return (
         (_Layer("branch1x1", 64),),
-        (_Layer("branch5x5_1", 48), _Layer("branch5x5_2", 64, (5, 5))),
-        (
-            _Layer("branch3x3dbl_1", 64),
-            _Layer("branch3x3dbl_2", 96, (3, 3)),
-            _Layer("branch3x3dbl_3", 96, (3, 3)),
-        ),
+        _chain("branch5x5", (48,), (64, (5, 5))),
+        _chain("branch3x3dbl", (64,), (96, (3, 3)), (96, (3, 3))),
         (_average_pool, _Layer("branch_pool", pooled)),
     )
 
 
 _BLOCK_35_TO_17: _Block = (
     (_Layer("branch3x3", 384, (3, 3), 2, "VALID"),),
-    (
-        _Layer("branch3x3dbl_1", 64),
-        _Layer("branch3x3dbl_2", 96, (3, 3)),
-        _Layer("branch3x3dbl_3", 96, (3, 3), 2, "VALID"),
-    ),
+    _chain("branch3x3dbl", (64,), (96, (3, 3)), (96, (3, 3), 2, "VALID")),
     (_downsample,),
 )
 
 
 def _block_17(inner: int) -> _Block:
     """Returns a block at 17x17 pixels (figure 6); `inner` is the channels within its branches."""
+    row, column = (1, 7), (7, 1)
     return (
         (_Layer("branch1x1", 192),),
-        (
-            _Layer("branch7x7_1", inner),
-            _Layer("branch7x7_2", inner, (1, 7)),
-            _Layer("branch7x7_3", 192, (7, 1)),
-        ),
-        (
-            _Layer("branch7x7dbl_1", inner),
-            _Layer("branch7x7dbl_2", inner, (7, 1)),
-            _Layer("branch7x7dbl_3", inner, (1, 7)),
-            _Layer("branch7x7dbl_4", inner, (7, 1)),
-            _Layer("branch7x7dbl_5", 192, (1, 7)),
+        _chain("branch7x7", (inner,), (inner, row), (192, column)),
+        _chain(
+            "branch7x7dbl", (inner,), (inner, column), (inner, row), (inner, column), (192, row)
         ),
         (_average_pool, _Layer("branch_pool", 192)),
     )
 
 
 _BLOCK_17_TO_8: _Block = (
-    (_Layer("branch3x3_1", 192), _Layer("branch3x3_2", 320, (3, 3), 2, "VALID")),
-    (
-        _Layer("branch7x7x3_1", 192),
-        _Layer("branch7x7x3_2", 192, (1, 7)),
-        _Layer("branch7x7x3_3", 192, (7, 1)),
-        _Layer("branch7x7x3_4", 192, (3, 3), 2, "VALID"),
-    ),
+    _chain("branch3x3", (192,), (320, (3, 3), 2, "VALID")),
+    _chain("branch7x7x3", (192,), (192, (1, 7)), (192, (7, 1)), (192, (3, 3), 2, "VALID")),
     (_downsample,),
 )
 
 
 def _block_8(pool: Callable[[Array], Array]) -> _Block:
     """Returns a block at 8x8 pixels (figure 7)."""
-    narrow = _Layer("branch3x3_1", 384)
-    wide = _Layer("branch3x3dbl_1", 448), _Layer("branch3x3dbl_2", 384, (3, 3))
+    narrow, wide = _chain("branch3x3", (384,)), _chain("branch3x3dbl", (448,), (384, (3, 3)))
     return (
         (_Layer("branch1x1", 320),),
-        (narrow, _Layer("branch3x3_2a", 384, (1, 3))),
-        (narrow, _Layer("branch3x3_2b", 384, (3, 1))),
+        (*narrow, _Layer("branch3x3_2a", 384, (1, 3))),
+        (*narrow, _Layer("branch3x3_2b", 384, (3, 1))),
         (*wide, _Layer("branch3x3dbl_3a", 384, (1, 3))),
         (*wide, _Layer("branch3x3dbl_3b", 384, (3, 1))),
         (pool, _Layer("branch_pool", 192)),
@@ -165,20 +145,18 @@ def load(file: str) -> dict[str, ConvWeights]:
     Raises:
         UserError: see `weight_files.read_safetensors`.
     """
-    kernels = {name: _torch_kernel_shape(layer, inputs) for name, layer, inputs in _layers()}
+    kernels = {name: (layer.outputs, inputs, *layer.size) for name, layer, inputs in _layers()}
     # The last layer is unused, but its number of classes tells this network from torchvision's.
     shapes: dict[str, tuple[int, ...]] = {"fc.bias": (1008,)}
     for name, shape in kernels.items():
         shapes[f"{name}.conv.weight"] = shape
-        for part in ("weight", "bias", "running_mean", "running_var"):
-            shapes[f"{name}.bn.{part}"] = shape[:1]
+        shapes |= {f"{name}.bn.{part}": shape[:1] for part in _BATCH_NORM_PARTS}
     tensors = weight_files.read_safetensors(file, "FID's InceptionV3", shapes)
     network = {}
     for name in kernels:
         kernel = weight_files.convert_torch_kernel(tensors[f"{name}.conv.weight"])
         scale, bias, mean, var = (
-            tensors[f"{name}.bn.{part}"].astype(np.float64)
-            for part in ("weight", "bias", "running_mean", "running_var")
+            tensors[f"{name}.bn.{part}"].astype(np.float64) for part in _BATCH_NORM_PARTS
         )
         scale /= np.sqrt(var + _BATCH_NORM_EPSILON)
         network[name] = ConvWeights(
@@ -201,8 +179,8 @@ def features(
     """
     shape = (len(pictures), _SIDE, _SIDE, 3)
     x = jax.image.resize(pictures, shape, "bilinear", antialias=False)
-    # Accelerators round the factors of products by default. The precision keeps a metric's numbers
-    # independent of the device.
+    # Accelerators round the factors of products by default, and a metric must not depend on the
+    # device.
     with jax.default_matmul_precision("highest"):
         for prefix, block in _NETWORK:
             x = jnp.concatenate([_apply(network, prefix, branch, x) for branch in block], axis=-1)
@@ -214,12 +192,9 @@ def _apply(network: dict[str, ConvWeights], prefix: str, branch: _Branch, x: Arr
     for step in branch:
         if isinstance(step, _Layer):
             kernel, bias = network[prefix + step.name]
+            strides, dimensions = (step.stride, step.stride), ("NHWC", "HWIO", "NHWC")
             y = lax.conv_general_dilated(
-                x,
-                jnp.asarray(kernel),
-                (step.stride, step.stride),
-                step.padding,
-                dimension_numbers=("NHWC", "HWIO", "NHWC"),
+                x, jnp.asarray(kernel), strides, step.padding, dimension_numbers=dimensions
             )
             x = nn.relu(y + bias)
         else:
@@ -228,7 +203,7 @@ def _apply(network: dict[str, ConvWeights], prefix: str, branch: _Branch, x: Arr
 
 
 def _layers() -> Iterator[tuple[str, _Layer, int]]:
-    """Yields name, layer and input channels; a layer of two branches comes twice."""
+    """Yields each layer's name, the layer and its input channels; a shared layer comes twice."""
     block_inputs = 3
     for prefix, block in _NETWORK:
         block_outputs = 0
@@ -240,7 +215,3 @@ def _layers() -> Iterator[tuple[str, _Layer, int]]:
                     channels = step.outputs
             block_outputs += channels
         block_inputs = block_outputs
-
-
-def _torch_kernel_shape(layer: _Layer, inputs: int) -> tuple[int, ...]:
-    return (layer.outputs, inputs, *layer.size)

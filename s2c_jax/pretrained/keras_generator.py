@@ -1,59 +1,38 @@
-"""Reads a generator of this architecture from a file of Keras."""
+"""Reads a generator from a file of Keras."""
 
 import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jaxtyping import PyTree
 
 from s2c_jax.errors import UserError
 from s2c_jax.models.layers import BATCH_NORM_EPSILON
+from s2c_jax.pretrained import weight_files
 
-# The default of Keras's BatchNormalization for what it adds to variances.
+# Keras's BatchNormalization adds this to variances by default.
 KERAS_EPSILON = 0.001
-
 # The arrays of each class of layers, in the order in which Keras saves them.
+_NORM_PARTS = ("gamma", "beta", "moving_mean", "moving_variance")
 _PARTS = {
     "conv2d": ("kernel", "bias"),
     "conv2d_transpose": ("kernel", "bias"),
-    "batch_normalization": ("gamma", "beta", "moving_mean", "moving_variance"),
+    "batch_normalization": _NORM_PARTS,
 }
 
 # An h5py.File, h5py.Group or h5py.Dataset: h5py is optional and has no types.
 _Hdf5 = Any
 
 
+# Each part's arrays with the names of their layers in the file, in the order in which data flows.
+_Arrays = dict[str, list[tuple[str, np.ndarray]]]
+
+
 class ArchitectureMismatch(UserError):
     """The file holds a generator with other layers or other shapes."""
-
-
-class _Convolution(NamedTuple):
-    """A convolution: its name in the file, its kernel in Keras's layout, and its bias if any."""
-
-    name: str
-    kernel: np.ndarray
-    bias: np.ndarray | None
-
-
-class _BatchNorm(NamedTuple):
-    """A batch normalisation: its name in the file, and its four vectors."""
-
-    name: str
-    scale: np.ndarray
-    bias: np.ndarray
-    mean: np.ndarray
-    var: np.ndarray
-
-
-class _Layers(NamedTuple):
-    """The layers of a file, each kind in the order in which data flows."""
-
-    convolutions: list[_Convolution]
-    norms: list[_BatchNorm]
-    epsilon: float
 
 
 def read_generator(path: Path, variables: PyTree, epsilon: float | None = None) -> PyTree:
@@ -79,44 +58,39 @@ def read_generator(path: Path, variables: PyTree, epsilon: float | None = None) 
         ArchitectureMismatch: the file holds other layers or other shapes.
         UserError: the file is missing, or does not hold a Keras model.
     """
-    convolutions, norms, epsilon = _read_layers(path, epsilon)
+    with weight_files.reading(path, "a Keras model"):
+        import h5py
+
+        with h5py.File(path) as file:
+            arrays = _read_arrays(file)
+            if epsilon is None:
+                epsilon = _find_epsilon(file)
     expected, expected_stats = variables["params"], variables["batch_stats"]
     conv_names, norm_names = _layer_names(expected)
-    if (len(convolutions), len(norms)) != (len(conv_names), len(norm_names)):
+    kernels, biases = arrays["kernel"], dict(arrays["bias"])
+    norms = list(zip(*(arrays[part] for part in _NORM_PARTS), strict=True))
+    if (len(kernels), len(norms)) != (len(conv_names), len(norm_names)):
         raise ArchitectureMismatch(
-            f"{path} holds {len(convolutions)} convolutions and {len(norms)} batch normalisations, "
+            f"{path} holds {len(kernels)} convolutions and {len(norms)} batch normalisations, "
             f"and the generator needs {len(conv_names)} and {len(norm_names)} (a model with nested "
             'models must be saved whole: model.save("generator.h5"))'
         )
     params, stats = {}, {}
-    for name, convolution in zip(conv_names, convolutions, strict=True):
-        params[name] = _convert_convolution(convolution, transposed="encoder" not in name)
-        _check_shapes(path, convolution.name, name, params[name], expected[name])
-    for name, norm in zip(norm_names, norms, strict=True):
-        params[name] = {"scale": norm.scale, "bias": norm.bias}
-        var = norm.var + np.float32(epsilon - BATCH_NORM_EPSILON)
-        stats[name] = {"mean": norm.mean, "var": var}
-        _check_shapes(path, norm.name, name, params[name], expected[name])
-        _check_shapes(path, norm.name, name, stats[name], expected_stats[name])
+    for name, (name_in_file, kernel) in zip(conv_names, kernels, strict=True):
+        if "encoder" not in name and kernel.ndim == 4:
+            # Keras stores the kernel of a transposed convolution as [height, width, out, in].
+            kernel = kernel.swapaxes(2, 3)
+        bias = biases.get(name_in_file, np.zeros(kernel.shape[-1], np.float32))
+        params[name] = {"kernel": kernel, "bias": bias}
+        _check_shapes(path, name_in_file, name, params[name], expected[name])
+    for name, ((name_in_file, scale), (_, bias), (_, mean), (_, var)) in zip(
+        norm_names, norms, strict=True
+    ):
+        params[name] = {"scale": scale, "bias": bias}
+        stats[name] = {"mean": mean, "var": var + np.float32(epsilon - BATCH_NORM_EPSILON)}
+        _check_shapes(path, name_in_file, name, params[name], expected[name])
+        _check_shapes(path, name_in_file, name, stats[name], expected_stats[name])
     return {"params": params, "batch_stats": stats}
-
-
-def _read_layers(path: Path, epsilon: float | None) -> _Layers:
-    """Reads the layers, and the epsilon if it is None."""
-    try:
-        import h5py
-    except ImportError:
-        raise UserError("this needs the package h5py: pip install 's2c_jax[vgg]'") from None
-    if not path.is_file():
-        raise UserError(f"there is no file {path}")
-    try:
-        with h5py.File(path) as file:
-            return _Layers(*_sort_arrays(file), _find_epsilon(file) if epsilon is None else epsilon)
-    except OSError as error:
-        raise UserError(f"{path} is not a readable HDF5 file ({error})") from None
-    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        # h5py raises different errors depending on where a file is damaged.
-        raise UserError(f"{path} does not hold a Keras model ({error})") from None
 
 
 def _layer_names(params: PyTree) -> tuple[list[str], list[str]]:
@@ -130,16 +104,6 @@ def _layer_names(params: PyTree) -> tuple[list[str], list[str]]:
     return [n for n in ordered if "kernel" in params[n]], [n for n in ordered if "_norm_" in n]
 
 
-def _convert_convolution(convolution: _Convolution, transposed: bool) -> dict[str, np.ndarray]:
-    kernel, bias = convolution.kernel, convolution.bias
-    if transposed and kernel.ndim == 4:
-        # Keras stores the kernel of a transposed convolution as [height, width, out, in].
-        kernel = kernel.swapaxes(2, 3)
-    if bias is None:
-        bias = np.zeros(kernel.shape[-1], np.float32)
-    return {"kernel": kernel, "bias": bias}
-
-
 def _check_shapes(
     path: Path, name_in_file: str, name: str, arrays: dict[str, np.ndarray], expected: PyTree
 ) -> None:
@@ -151,23 +115,13 @@ def _check_shapes(
             )
 
 
-def _sort_arrays(file: _Hdf5) -> tuple[list[_Convolution], list[_BatchNorm]]:
-    """Returns the convolutions and the batch normalisations, each in the order of the layers."""
-    by_part: dict[str, list[tuple[str, np.ndarray]]] = {}
+def _read_arrays(file: _Hdf5) -> _Arrays:
+    arrays: _Arrays = {part: [] for part in ("kernel", "bias", *_NORM_PARTS)}
     for name, part, array in _named_arrays(file):
-        by_part.setdefault(part, []).append((name, np.asarray(array, np.float32)))
-    biases = dict(by_part.get("bias", []))
-    convolutions = [
-        _Convolution(name, kernel, biases.get(name)) for name, kernel in by_part.get("kernel", [])
-    ]
-    vectors = [by_part.get(part, []) for part in _PARTS["batch_normalization"]]
-    if len({len(of_part) for of_part in vectors}) != 1:
+        arrays.setdefault(part, []).append((name, np.asarray(array, np.float32)))
+    if len({len(arrays[part]) for part in _NORM_PARTS}) != 1:
         raise ValueError("its batch normalisations lack some of their four vectors")
-    norms = [
-        _BatchNorm(name, gamma, beta, mean, variance)
-        for (name, gamma), (_, beta), (_, mean), (_, variance) in zip(*vectors, strict=True)
-    ]
-    return convolutions, norms
+    return arrays
 
 
 def _named_arrays(file: _Hdf5) -> Iterator[tuple[str, str, _Hdf5]]:

@@ -14,8 +14,8 @@ from s2c_jax.pretrained import vgg16, weight_files
 
 # The output channels of VGG16's five blocks.
 _CHANNELS = (64, 128, 256, 512, 512)
-# Added to the length of a pixel's activations, so that all-zero activations stay 0 (the value is
-# that of the authors' implementation).
+# Added to the length of a pixel's activations, so that all-zero activations stay 0. The value is
+# that of the authors' implementation.
 _LENGTH_EPSILON = 1e-10
 
 
@@ -62,19 +62,13 @@ def distance(
         a: RGB in [-1, 1], with sides of at least 16.
         b: the pictures to compare with, likewise.
     """
-    # Accelerators round the factors of products by default. The precision keeps a metric's numbers
-    # independent of the device.
+    # Accelerators round the factors of products by default, and a metric must not depend on the
+    # device.
     with jax.default_matmul_precision("highest"):
         blocks = vgg16.block_activations(network.vgg, jnp.concatenate([a, b]))
     total = jnp.zeros(len(a))
-    for activations, linear in zip(blocks, network.linear, strict=True):
-        unit_a, unit_b = jnp.split(_scale_to_unit_length(activations), 2)
+    for x, linear in zip(blocks, network.linear, strict=True):
+        length = jnp.sqrt(jnp.square(x).sum(axis=-1, keepdims=True))
+        unit_a, unit_b = jnp.split(x / (length + _LENGTH_EPSILON), 2)
         total += (jnp.square(unit_a - unit_b) * linear).sum(axis=-1).mean(axis=(1, 2))
     return total
-
-
-def _scale_to_unit_length(
-    x: Float[Array, "batch height width channels"],
-) -> Float[Array, "batch height width channels"]:
-    """Scales the activations of each pixel to length 1."""
-    return x / (jnp.sqrt(jnp.square(x).sum(axis=-1, keepdims=True)) + _LENGTH_EPSILON)

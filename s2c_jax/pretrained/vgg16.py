@@ -24,8 +24,7 @@ KERAS_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 _KERAS_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{KERAS_FILE}"
 _KERAS_HASH = "md5:6d6bbae143d832006294945121d1f1fc"
 
-# The convolutions of Simonyan & Zisserman's table 1, column D: the names in Keras and in
-# torchvision, input channels and output channels.
+# The convolutions of table 1, column D: names in Keras and torchvision, input and output channels.
 _LAYERS = (
     ("block1_conv1", "features.0", 3, 64),
     ("block1_conv2", "features.2", 64, 64),
@@ -81,8 +80,7 @@ def load(source: str) -> Vgg16:
 
     Raises:
         DownloadError: Keras's file cannot be downloaded.
-        UserError: the file is missing, is of neither kind, is damaged or holds other shapes, or a
-            package is missing.
+        UserError: the file is missing, damaged or of another network, or a package is missing.
     """
     if source == "random":
         return random()
@@ -103,11 +101,11 @@ def load_torchvision(file: str | Path, num_convs: int = len(_LAYERS)) -> Vgg16:
     """Returns the network from torchvision's VGG16 as safetensors.
 
     Args:
-        file: the file's path.
+        file: the file's path; "~" is the home folder.
         num_convs: how many convolutions to load, from the first one on.
 
     Raises:
-        UserError: see `weight_files.read_safetensors`. Keras's file is of another kind.
+        UserError: see `weight_files.read_safetensors`.
     """
     shapes: dict[str, tuple[int, ...]] = {}
     for _, name, inputs, outputs in _LAYERS[:num_convs]:
@@ -121,11 +119,11 @@ def load_torchvision(file: str | Path, num_convs: int = len(_LAYERS)) -> Vgg16:
 
 
 def random(seed: int = 0) -> Vgg16:
-    """Returns a stand-in with random filters instead of ImageNet's, which needs no file.
+    """Returns a network with random filters instead of ImageNet's, which needs no file.
 
-    Its activations depend on edges and colours of a neighbourhood, like those of any convolutions,
-    but on nothing that was learned. The kernels are drawn from N(0, 2 / inputs) (He et al. 2015,
-    equation 10), which keeps the size of activations from layer to layer.
+    Its activations depend on the edges and colours of a neighbourhood, but on nothing that was
+    learned. The kernels are drawn from N(0, 2 / inputs) (He et al. 2015, equation 10), which keeps
+    the size of activations from layer to layer.
 
     Args:
         seed: the seed of the kernels. The same seed gives the same network on any machine.
@@ -168,9 +166,8 @@ def block_activations(
         if i in _POOLED:
             blocks.append(x)
             x = nn.max_pool(x, (2, 2), (2, 2))
-        # Use XLA's convolution on CPUs, too. The weights are frozen, and the gradient of x is a
-        # stride-1 convolution, which XLA computes fast everywhere; patches would need nine times
-        # the memory.
+        # Use XLA's convolution on CPUs, too. The kernel is frozen, and XLA computes the gradient of
+        # x, a stride-1 convolution, fast everywhere. Patches would need nine times the memory.
         x = nn.relu(xla_conv(x, jnp.asarray(kernel, dtype), 1, 1) + jnp.asarray(bias, dtype))
     return [*blocks, x]
 
@@ -182,11 +179,8 @@ def _download() -> Path:
     except ImportError:
         raise UserError("'download' needs the package pooch: pip install 's2c_jax[vgg]'") from None
     try:
-        return Path(
-            pooch.retrieve(
-                _KERAS_URL, _KERAS_HASH, fname=KERAS_FILE, path=pooch.os_cache("s2c_jax")
-            )
-        )
+        cache = pooch.os_cache("s2c_jax")
+        return Path(pooch.retrieve(_KERAS_URL, _KERAS_HASH, fname=KERAS_FILE, path=cache))
     except (OSError, ValueError) as error:
         raise DownloadError(
             f"'download' could not fetch {_KERAS_URL} ({error}): fetch it on another machine and "
@@ -204,25 +198,24 @@ def _read_keras(path: Path) -> Vgg16:
             arrays = {array.ndim: np.asarray(array, np.float32) for array in _arrays(file[name])}
             if set(arrays) != {1, 4}:
                 raise ValueError(f"{name} has no kernel and bias")
-            expected = (3, 3, inputs, outputs), (outputs,)
-            if (arrays[4].shape, arrays[1].shape) != expected:
+            conv, shape = ConvWeights(arrays[4], arrays[1]), (3, 3, inputs, outputs)
+            if (conv.kernel.shape, conv.bias.shape) != (shape, (outputs,)):
                 raise ValueError(
-                    f"{name} has shapes {arrays[4].shape} and {arrays[1].shape}, not "
-                    f"{expected[0]} and {expected[1]}, in the order height, width, in, out"
+                    f"{name} has shapes {conv.kernel.shape} and {conv.bias.shape}, not "
+                    f"{shape} and {(outputs,)}, in the order height, width, in, out"
                 )
-            convs.append(ConvWeights(arrays[4], arrays[1]))
+            convs.append(conv)
     # Keras's first layer takes blue, green, red.
     convs[0] = convs[0]._replace(kernel=np.ascontiguousarray(convs[0].kernel[:, :, ::-1]))
     return Vgg16(np.full(3, 127.5, np.float32), 127.5 - _KERAS_MEAN, tuple(convs))
 
 
-# h5py is optional and has no types: group is an h5py.Group, the results are h5py.Dataset.
+# h5py is optional and has no types: the argument is an h5py.Group, the results are h5py.Dataset.
 def _arrays(group: Any) -> Iterator[Any]:
-    """Yields all arrays of a group and of the groups in it."""
+    """Yields all arrays of a group and of its subgroups."""
     for item in group.values():
         yield from [item] if hasattr(item, "shape") else _arrays(item)
 
 
 def _with_torch_normalization(convs: Sequence[ConvWeights]) -> Vgg16:
-    scale = 0.5 / _TORCH_DEVIATION
-    return Vgg16(scale, (0.5 - _TORCH_MEAN) / _TORCH_DEVIATION, tuple(convs))
+    return Vgg16(0.5 / _TORCH_DEVIATION, (0.5 - _TORCH_MEAN) / _TORCH_DEVIATION, tuple(convs))

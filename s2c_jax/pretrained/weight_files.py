@@ -1,4 +1,4 @@
-"""Reads the weight files of frozen networks whole and checked, or refuses them in one line."""
+"""Reads and checks the weight files of frozen networks."""
 
 import contextlib
 import os
@@ -53,19 +53,29 @@ def read_safetensors(
                 f"with: {_CONVERT} {source} {target}"
             )
         if kind != "safetensors":
-            what = "HDF5" if kind == "HDF5" else "no safetensors file"
-            raise UserError(f"{path} is {what}: give {content} as safetensors")
-        return _read_tensors(path, shapes)
+            found = "HDF5" if kind == "HDF5" else "no safetensors file"
+            raise UserError(f"{path} is {found}: give {content} as safetensors")
+        import safetensors
+
+        tensors = {}
+        try:
+            with safetensors.safe_open(path, framework="numpy") as opened:
+                names = set(opened.keys())
+                for name, expected in shapes.items():
+                    if name not in names:
+                        raise ValueError(f"there is no {name}")
+                    tensors[name] = np.asarray(opened.get_tensor(name), np.float32)
+                    if tensors[name].shape != expected:
+                        shape = tensors[name].shape
+                        raise ValueError(f"{name} has shape {shape}, not {expected}")
+        except safetensors.SafetensorError as error:
+            raise ValueError(str(error)) from None
+        return tensors
 
 
 @contextlib.contextmanager
 def reading(path: Path, content: str) -> Iterator[None]:
-    """Turns the errors of reading a weight file into `UserError`.
-
-    Args:
-        path: the file.
-        content: what the file should hold.
-    """
+    """Turns the errors of reading a weight file that should hold `content` into `UserError`."""
     try:
         yield
     except FileNotFoundError:
@@ -82,14 +92,10 @@ def reading(path: Path, content: str) -> Iterator[None]:
 
 
 def file_kind(path: Path) -> FileKind:
-    """Tells a file's kind by its first bytes; "pickle" is a file of PyTorch.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
+    """Returns a file's kind by its first bytes; "pickle" is a file of PyTorch."""
     with path.open("rb") as file:
         start = file.read(9)
-    # safetensors: the length of the header in eight bytes, which may look like anything, then JSON.
+    # safetensors: the header's length in eight bytes, which can be any bytes, then JSON.
     if start[8:] == b"{" and int.from_bytes(start[:8], "little") < path.stat().st_size:
         return "safetensors"
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
@@ -103,24 +109,5 @@ def file_kind(path: Path) -> FileKind:
 def convert_torch_kernel(
     kernel: Float[np.ndarray, "out in height width"],
 ) -> Float[np.ndarray, "height width in out"]:
-    """Returns a kernel of PyTorch in the order of axes of `ConvWeights`."""
+    """Returns a kernel of PyTorch in the axis order of `ConvWeights`."""
     return np.ascontiguousarray(kernel.transpose(2, 3, 1, 0))
-
-
-def _read_tensors(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    import safetensors
-
-    tensors = {}
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            names = set(file.keys())
-            for name, expected in shapes.items():
-                if name not in names:
-                    raise ValueError(f"there is no {name}")
-                tensor = np.asarray(file.get_tensor(name), np.float32)
-                if tensor.shape != expected:
-                    raise ValueError(f"{name} has shape {tensor.shape}, not {expected}")
-                tensors[name] = tensor
-    except safetensors.SafetensorError as error:
-        raise ValueError(str(error)) from None
-    return tensors

@@ -79,7 +79,7 @@ def test_file_without_a_keras_model_is_refused(tmp_path, variables):
         file["x"] = 1
     for name, message in {
         "missing.h5": "there is no file",
-        "text.h5": "is not a readable HDF5 file",
+        "text.h5": "text.h5 cannot be read",
         "other.h5": "does not hold a Keras model .*neither layer_names nor layers",
     }.items():
         with pytest.raises(UserError, match=message) as raised:
