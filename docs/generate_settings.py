@@ -25,16 +25,15 @@ python -m s2c_jax.main --config configs/openmoji.py --workdir runs/mine \\
 ```
 
 A config file sets the values of a run. `--config.KEY=VALUE` overrides one of them. This page lists
-every key and its default. Most defaults are the article's values; the others come from
-[an ablation](../experiments/quality/README.md), which found better ones for small drawings.
-`configs/sketch2color.py` sets all keys to the article's values.
+every key and its default. Most defaults are the [article's](../README.md#train) values. The others
+come from [an ablation](../experiments/quality/README.md), which found better values for small
+drawings. `configs/sketch2color.py` sets all keys to the article's values.
 
 A wrong key or value ends the command before anything is built, with one line that names it.
 
-The last column says which keys may change when a run
-[continues](train.md#continue-a-run). With another value of any other key it is another run,
-and needs another workdir. `loss.feature_weights` may name another place of the weights, but random
-filters cannot replace real weights or the other way round.
+The last column says which keys may change when a run [continues](train.md#continue-a-run). If you
+change any other key, take another workdir. `loss.feature_weights` may change only between files and
+"download": random filters cannot replace real weights, nor real weights random filters.
 
 *This page is generated: edit the comments of `s2c_jax/config.py`, then run
 `python docs/generate_settings.py`.*

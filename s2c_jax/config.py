@@ -57,18 +57,20 @@ def default_config() -> ml_collections.ConfigDict:
     """Returns the settings. They are locked: a key that is not listed here cannot be set."""
     config = ml_collections.ConfigDict()
 
-    # The seed of the initial weights, the order of the data, augmentation and dropout.
+    # The seed of all random numbers: initial weights, the order of the data, augmentation,
+    # simulated hints and palettes, dropout.
     config.seed = 0
-    # The side of the pictures in pixels: a multiple of 2 ** len(generator.channels).
+    # The side of the square pictures, in pixels: a multiple of 2 ** len(generator.channels).
     config.image_size = 512
-    # Pairs a step, over all devices together.
+    # The number of pairs in a batch, over all devices together.
     config.batch_size = 8
-    # Epochs after which the run ends.
+    # The number of epochs: how often the run goes through all training pairs.
     config.num_epochs = 43
     # The dtype in which the networks compute while training: "float32" or "bfloat16". Parameters,
     # batch statistics and losses are float32 with both.
     config.precision = "float32"
-    # Steps after which the run ends, even within an epoch; 0 is no limit.
+    # The largest number of steps, one for each batch. The run ends there even within an epoch; 0 is
+    # no limit.
     config.max_steps = 0
 
     # The pairs of sketches and coloured pictures.
@@ -85,8 +87,8 @@ def default_config() -> ml_collections.ConfigDict:
     config.augmentation = augmentation = ml_collections.ConfigDict()
     # Whether half of the pairs are mirrored left to right.
     augmentation.mirror = True
-    # Pairs are enlarged by a random factor in [1, 1 + jitter], and a random window is cut out; 0 is
-    # off.
+    # Pairs are enlarged by a random factor in [1, 1 + jitter], and a random window of the old size
+    # is cut out; 0 is off.
     augmentation.jitter = 0.0
 
     # The U-Net that colours.
@@ -111,21 +113,21 @@ def default_config() -> ml_collections.ConfigDict:
     config.discriminator = discriminator = ml_collections.ConfigDict()
     # The channels of the stride-2 convolutions.
     discriminator.channels = (64, 128, 256, 512)
-    # What the adversarial loss is of: "mean" is one probability for each pair, the mean over its
-    # patches; "none" is one probability for each patch.
+    # How the discriminator's probabilities for the patches of a picture enter the adversarial loss:
+    # "mean" averages them to one probability for each pair; "none" keeps one for each patch.
     discriminator.pooling = "mean"
     # Steps between updates of the discriminator; 2 updates it in every second step.
     discriminator.update_every = 2
 
-    # The losses: weights of the generator's losses, and what they compare with.
+    # The weights of the generator's losses, and two other settings of the losses.
     config.loss = loss = ml_collections.ConfigDict()
     # The weight of the adversarial loss.
     loss.adversarial = 0.2
-    # The weight of the mean absolute error of the pixels.
+    # The weight of the pixel loss, the mean absolute error of the pixels.
     loss.pixel = 100.0
     # The weight of the feature loss, which compares features of VGG16; 0 needs no VGG16.
     loss.feature = 0.01
-    # The weight of the total variation loss.
+    # The weight of the total variation loss, which smooths the picture.
     loss.total_variation = 0.0001
     # The weight of the palette loss, which pulls coloured pixels to the palette's colours. Only a
     # generator that takes palettes has this loss.
@@ -138,31 +140,32 @@ def default_config() -> ml_collections.ConfigDict:
 
     # Adam's settings, the same for both networks.
     config.optimizer = optimizer = ml_collections.ConfigDict()
-    # The learning rate.
+    # Adam's learning rate, the same in all steps.
     optimizer.learning_rate = 0.001
     # The decay of the gradients' mean.
     optimizer.beta1 = 0.5
     # The decay of the squared gradients' mean.
     optimizer.beta2 = 0.999
-    # The decay, a step, of the exponential moving average of the generator, which colours instead
-    # of the trained generator; 0 keeps no average.
+    # The decay of the generator's exponential moving average in each step. This average colours,
+    # instead of the trained generator; 0 keeps no average.
     optimizer.ema_decay = 0.995
-    # Whether a network's update is skipped, and its step counted, if its gradient is not finite.
-    # Otherwise training ends.
+    # What happens if a network's gradient is not finite: True skips the network's update and counts
+    # the step, False ends the run with an error.
     optimizer.skip_not_finite = False
 
     # What is measured and drawn during training.
     config.validation = validation = ml_collections.ConfigDict()
-    # Validation sketches that are coloured after every epoch, to be looked at.
+    # The number of validation sketches that are coloured after every epoch, for samples/.
     validation.num_samples = 24
-    # Epochs between measurements of the validation pairs; every checkpoint has one.
+    # Epochs between two measurements of the validation pairs. They are also measured before every
+    # checkpoint.
     validation.every_epochs = 1
-    # Validation pairs that are measured, from the first on.
+    # The number of validation pairs that are measured: the first ones.
     validation.num_pairs = 256
 
     # What is kept of a run.
     config.checkpoint = checkpoint = ml_collections.ConfigDict()
-    # Epochs between checkpoints; the last epoch always has one.
+    # Epochs between two checkpoints. The end of the run always has one.
     checkpoint.every_epochs = 1
     # How many of the last checkpoints are kept. The best checkpoint is kept as well.
     checkpoint.keep = 3
