@@ -25,15 +25,11 @@ from s2c_jax.inference.jobs import Job, find_jobs
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Reads the flags and colours.
-
-    Args:
-        arguments: the command line after the program's name; None is the process's own.
-    """
+    """Reads the flags (by default those of the process) and colours."""
     parser = _parser()
     flags = parser.parse_args(arguments)
     _check_flags(parser, flags)
-    # A file's name may hold bytes that are no text.
+    # A file's name may hold bytes that are no text, which a stream refuses to print by default.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -122,13 +118,8 @@ def _find_jobs(flags: argparse.Namespace) -> list[Job | UserError]:
         layered_files.require(suffix)
     try:
         with naming("--hints"):
-            return find_jobs(
-                flags.sketches,
-                flags.output,
-                f".{flags.format or 'png'}",
-                flags.hints,
-                variant_seeds(flags.seed, flags.variants),
-            )
+            suffix, seeds = f".{flags.format or 'png'}", variant_seeds(flags.seed, flags.variants)
+            return find_jobs(flags.sketches, flags.output, suffix, flags.hints, seeds)
     except OSError as error:
         raise UserError(f"{error.filename}: {error.strerror}") from None
 

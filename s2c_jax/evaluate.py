@@ -19,11 +19,7 @@ from s2c_jax.pretrained import inception, lpips, vgg16
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Parses the flags and evaluates.
-
-    Args:
-        arguments: the command line after the program's name; None is the process's own.
-    """
+    """Reads the flags (by default those of the process) and evaluates."""
     parser = _parser()
     flags = parser.parse_args(arguments)
     if flags.num_pairs < 0:
@@ -31,14 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runtime.prepare()
     with cli.user_errors():
         cli.import_modules(flags.imports)
-        steps = checkpoint.all_steps(flags.workdir) if flags.all else []
-        evaluate_run(
-            flags.workdir,
-            steps or [flags.step],
-            flags.num_pairs or None,
-            flags.data_dir,
-            _load_networks(flags),
-        )
+        steps = (checkpoint.all_steps(flags.workdir) if flags.all else []) or [flags.step]
+        networks = _load_networks(flags)
+        evaluate_run(flags.workdir, steps, flags.num_pairs or None, flags.data_dir, networks)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _load_networks(flags: argparse.Namespace) -> scoring.Networks:
     """Loads the networks whose files the flags name."""
-    networks = scoring.Networks()
+    distances = features = None
     if bool(flags.lpips_vgg) != bool(flags.lpips_linear):
         raise UserError("--lpips_vgg and --lpips_linear: LPIPS needs both files")
     if flags.lpips_vgg:
@@ -69,12 +60,10 @@ def _load_networks(flags: argparse.Namespace) -> scoring.Networks:
             vgg = vgg16.load_torchvision(flags.lpips_vgg)
         with naming("--lpips_linear"):
             distances = scoring.lpips_distances(lpips.load(vgg, flags.lpips_linear))
-        networks = networks._replace(lpips=distances)
     if flags.inception:
         with naming("--inception"):
             features = scoring.inception_features(inception.load(flags.inception))
-        networks = networks._replace(inception=features)
-    return networks
+    return scoring.Networks(distances, features)
 
 
 if __name__ == "__main__":

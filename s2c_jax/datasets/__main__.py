@@ -9,11 +9,7 @@ from s2c_jax.datasets.prepare import prepare
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Parses the flags and prepares the data set.
-
-    Args:
-        arguments: the command line without the program's name; None takes the process's own.
-    """
+    """Reads the flags (by default those of the process) and prepares the data set."""
     parser = argparse.ArgumentParser("python -m s2c_jax.datasets", description=__doc__)
     names = ", ".join(s2c_jax.datasets.NAMES)
     parser.add_argument("name", help=f"NAME/SIZE, where NAME is one of {names}")

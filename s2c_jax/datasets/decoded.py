@@ -3,12 +3,10 @@
 The file is a NumPy array (.npy) of structures, `pair_dtype`; the reader maps it into memory.
 """
 
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import tqdm
 
 from s2c_jax.datasets import pairs
 from s2c_jax.errors import UserError
@@ -31,15 +29,7 @@ def pair_dtype(size: int) -> np.dtype:
 
 
 def write(path: Path, source: pairs.PairSource) -> None:
-    """Decodes all pairs into a file; a failure leaves no file.
-
-    Args:
-        path: the file.
-        source: from `pairs.open_records`.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+    """Decodes all pairs of `pairs.open_records` into a file; a failure leaves no file."""
     dtype = pair_dtype(len(pairs.decode(source[0])["sketch"]))
     header = np.lib.format.header_data_from_array_1_0(np.empty(0, dtype))
     header["shape"] = (len(source),)
@@ -48,9 +38,7 @@ def write(path: Path, source: pairs.PairSource) -> None:
         partial_file(path) as partial,
         partial.open("wb") as file,
         ThreadPoolExecutor() as pool,
-        tqdm.tqdm(
-            total=len(source), unit="pair", leave=False, disable=not sys.stderr.isatty()
-        ) as progress,
+        pairs.progress_bar(len(source)) as progress,
     ):
         np.lib.format.write_array_header_1_0(file, header)
         for pair in map_ahead(pool, lambda i: _pair_bytes(source, i), range(len(source)), _AHEAD):
@@ -59,7 +47,6 @@ def write(path: Path, source: pairs.PairSource) -> None:
 
 
 def _pair_bytes(source: pairs.PairSource, index: int) -> bytes:
-    """Returns the bytes of one structure of the file."""
     pair = pairs.decode(source[index])
     return b"".join(pair[name].tobytes() for name in pairs.FEATURES)
 
@@ -68,12 +55,7 @@ class DecodedSource:
     """A `pairs.PairSource` that reads a memory-mapped file; the page cache keeps recent pairs."""
 
     def __init__(self, path: Path, num_pairs: int, size: int) -> None:
-        """Opens the file.
-
-        Args:
-            path: the file.
-            num_pairs: the number of pairs in the split.
-            size: the side of the pictures in pixels.
+        """Opens the file of a split of `num_pairs` pairs, whose side is `size` pixels.
 
         Raises:
             UserError: the file is damaged, or holds another number or size of pairs.
@@ -89,7 +71,6 @@ class DecodedSource:
             )
 
     def __len__(self) -> int:
-        """Returns the number of pairs."""
         return len(self._pairs)
 
     def __getitem__(self, index: int) -> pairs.Pair:

@@ -35,7 +35,7 @@ def open_split(name: str, image_size: int, split: str, data_dir: str = "") -> Pa
         data_dir: the config's `dataset.data_dir`: TFDS's data directory; "" is TFDS's default.
 
     Returns:
-        The split's pairs; their pictures are decoded where the data was prepared with `--decoded`.
+        The split's pairs; their pictures are decoded if `prepare` kept them decoded.
 
     Raises:
         UserError: there is no such data set, it has no such size, or it has not been prepared.
@@ -79,8 +79,8 @@ def train_batches(
     Args:
         source: from `open_split`.
         batch_size: pairs in a batch, over all processes; a multiple of the number of devices.
-        seed: of the order.
-        num_threads: threads that read and decode.
+        seed: the seed of the order.
+        num_threads: the number of threads that read and decode.
 
     Returns:
         An iterator over dictionaries of uint8 arrays, in [0, 255], sharded along the first axis:
@@ -99,16 +99,9 @@ def train_batches(
         .batch(batch_size // jax.process_count(), drop_remainder=True)[
             jax.process_index() :: jax.process_count()
         ]
-        .map(
-            lambda pairs: {
-                name: value.reshape(num_devices, -1, *value.shape[1:])
-                for name, value in pairs.items()
-            }
-        )
+        .map(lambda batch: {k: v.reshape(num_devices, -1, *v.shape[1:]) for k, v in batch.items()})
         .repeat()
-        .to_iter_dataset(
-            grain.ReadOptions(num_threads=num_threads, prefetch_buffer_size=_HOST_BATCHES)
-        )
+        .to_iter_dataset(grain.ReadOptions(num_threads, prefetch_buffer_size=_HOST_BATCHES))
     )
     return iter(
         grain.experimental.device_put(
@@ -118,7 +111,7 @@ def train_batches(
 
 
 def read_pairs(source: PairSource, indices: Sequence[int]) -> Pairs:
-    """Reads the pairs at `indices` of a source as one batch, without indices past the end."""
+    """Reads the pairs at `indices` as one batch; leaves out indices past the end."""
     pairs = [decode(source[i]) for i in indices if i < len(source)]
     return {name: np.stack([pair[name] for pair in pairs]) for name in FEATURES}
 
@@ -130,9 +123,9 @@ def _require_size(name: str, image_size: int) -> None:
     except (tfds.core.DatasetNotFoundError, ValueError):
         sizes = []
     if not sizes:
+        known = ", ".join(s2c_jax.datasets.NAMES)
         raise UserError(
-            f"config.dataset.name is {name!r}: no such data set of pairs; there are "
-            + ", ".join(s2c_jax.datasets.NAMES)
+            f"config.dataset.name is {name!r}: no such data set of pairs; there are {known}"
         )
     if str(image_size) not in sizes:
         raise UserError(

@@ -24,7 +24,7 @@ from s2c_jax.runtime import map_ahead
 # The features that training reads.
 FEATURES = ("sketch", "color", "palette")
 
-# The share of the pairs in the validation split.
+# Share of the pairs in the validation split.
 _VALIDATION_SHARE = 0.1
 # Pairs in a shard; TFDS keeps a shard's pairs in memory until the shard is written.
 _PAIRS_PER_SHARD = 256
@@ -45,32 +45,21 @@ class PairSource(Protocol):
     "palette". Decoded pictures are uint8 (size, size, 3), palettes uint8 (4, 4, 3).
     """
 
-    def __len__(self) -> int:
-        """Returns the number of examples."""
-        ...
+    def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int, /) -> Mapping[str, bytes | np.ndarray]:
-        """Returns one example."""
-        ...
+    def __getitem__(self, index: int, /) -> Mapping[str, bytes | np.ndarray]: ...
 
 
 @dataclasses.dataclass
 class PairsConfig(tfds.core.BuilderConfig):
-    """A TFDS config for one size of the pictures.
-
-    Attributes:
-        size: the side of the pictures in pixels.
-    """
+    """A TFDS config for pictures whose side is `size` pixels."""
 
     size: int = 64
 
 
 def configs(*sizes: int) -> list[PairsConfig]:
     """Returns a config for each size in pixels; its name is the size."""
-    return [
-        PairsConfig(name=str(size), description=f"{size}x{size} pixels", size=size)
-        for size in sizes
-    ]
+    return [PairsConfig(name=str(n), description=f"{n}x{n} pixels", size=n) for n in sizes]
 
 
 class PairsBuilder(  # type: ignore[call-arg]
@@ -100,7 +89,7 @@ class PairsBuilder(  # type: ignore[call-arg]
             manual_dir: the folder with the user's own files; None if it is missing or empty.
 
         Returns:
-            For "train" and for "validation" the pairs by name; the value is the argument of `make`.
+            For "train" and for "validation" what `make` makes each pair of, by the pair's name.
 
         Raises:
             UserError: the pairs are not there.
@@ -113,21 +102,15 @@ class PairsBuilder(  # type: ignore[call-arg]
         Args:
             source: the pair's value from `find`.
 
-        Returns:
-            The pair's features without "id".
-
         Raises:
             UserError: the pair cannot be made.
         """
 
     def generate(self, made: Iterator[tuple[str, Example | UserError]]) -> Iterator[Example]:
-        """Yields the examples of a shard.
+        """Yields the examples of a shard from its pairs' names, each with the result of `make`.
 
-        Args:
-            made: the pairs' names in order, each with its features or with the error of `make`.
-
-        Raises:
-            UserError: a pair could not be made; this ends the preparation.
+        A `UserError` is the result for a pair that cannot be made. It ends the preparation; a
+        subclass may leave the pair out instead.
         """
         for name, pair in made:
             if isinstance(pair, UserError):
@@ -139,24 +122,18 @@ class PairsBuilder(  # type: ignore[call-arg]
         return ""
 
     def pairs_info(self, **description: Any) -> tfds.core.DatasetInfo:
-        """Returns TFDS's description of the data set.
-
-        Args:
-            **description: arguments of `tfds.core.DatasetInfo`: description, homepage, citation,
-                license, metadata.
-        """
+        """Returns TFDS's description of the data set, with more arguments of `DatasetInfo`."""
         size = self.builder_config.size
         picture = tfds.features.Image(shape=(size, size, 3), encoding_format="png")
+        features = {
+            "sketch": picture,
+            "color": picture,
+            "palette": tfds.features.Tensor(shape=(4, 4, 3), dtype=np.uint8),
+            "id": tfds.features.Text(),
+        }
         return tfds.core.DatasetInfo(
             builder=self,
-            features=tfds.features.FeaturesDict(
-                {
-                    "sketch": picture,
-                    "color": picture,
-                    "palette": tfds.features.Tensor(shape=(4, 4, 3), dtype=np.uint8),
-                    "id": tfds.features.Text(),
-                }
-            ),
+            features=tfds.features.FeaturesDict(features),
             supervised_keys=("sketch", "color"),
             **description,
         )
@@ -164,25 +141,17 @@ class PairsBuilder(  # type: ignore[call-arg]
     def _shard_iterators_per_split(
         self, dl_manager: tfds.download.DownloadManager
     ) -> dict[str, list[Callable[[], Iterator[tuple[str, Example]]]]]:
-        """Returns for each split its shards, as functions that TFDS calls; TFDS's abstract method.
-
-        Args:
-            dl_manager: TFDS's; the property `manual_dir` raises if the folder is missing or empty.
-        """
+        """Returns for each split its shards, as functions that TFDS calls."""
         try:
             manual_dir = Path(dl_manager.manual_dir)
         except (AssertionError, ValueError):
+            # TFDS raises if the folder is missing or empty.
             manual_dir = None
         splits = {
             split: sorted(pairs.items(), key=lambda pair: _hash(pair[0]))
             for split, pairs in self.find(manual_dir).items()
         }
-        progress = tqdm.tqdm(
-            total=sum(map(len, splits.values())),
-            unit="pair",
-            leave=False,
-            disable=not sys.stderr.isatty(),
-        )
+        progress = progress_bar(sum(map(len, splits.values())))
         return {
             split: [
                 functools.partial(self._shard, pairs[start : start + _PAIRS_PER_SHARD], progress)
@@ -194,7 +163,7 @@ class PairsBuilder(  # type: ignore[call-arg]
     def _shard(
         self, pairs: list[tuple[str, Source]], progress: tqdm.tqdm
     ) -> Iterator[tuple[str, Example]]:
-        """Yields a shard's examples with their keys."""
+        """Yields a shard's examples, each with its key."""
         for example in self.generate(self._made(pairs, progress)):
             yield str(example["id"]), example
 
@@ -221,12 +190,9 @@ class PairsBuilder(  # type: ignore[call-arg]
 def encode(
     *, sketch: Image.Image, color: Image.Image, colors: palette.Palette | None = None
 ) -> Example:
-    """Returns a pair's features without "id".
+    """Returns a pair's features without "id"; both pictures are RGB and of the config's size.
 
-    Args:
-        sketch: RGB, of the config's size.
-        color: RGB, of the config's size.
-        colors: the palette of the colour picture; None computes it.
+    If `colors` is None, the palette is computed from the colour picture.
     """
     return {
         "sketch": image_files.encode_png(sketch),
@@ -245,27 +211,31 @@ def decode(example: Mapping[str, bytes | np.ndarray]) -> Pair:
 
 
 def open_records(builder: tfds.core.DatasetBuilder, split: str) -> PairSource:
-    """Opens the records of a split of a prepared data set; pictures stay PNG files."""
+    """Opens the records of a split of a prepared data set, whose pictures stay PNG files."""
     skip = tfds.decode.SkipDecoding()
     return builder.as_data_source(split, decoders={"sketch": skip, "color": skip})
 
 
 def split_by_name(pairs: Mapping[str, Source]) -> dict[str, dict[str, Source]]:
     """Splits pairs into "train" and "validation", by `is_validation`."""
-    return {
-        "train": {name: pair for name, pair in pairs.items() if not is_validation(name)},
-        "validation": {name: pair for name, pair in pairs.items() if is_validation(name)},
-    }
+    splits: dict[str, dict[str, Source]] = {"train": {}, "validation": {}}
+    for name, pair in pairs.items():
+        splits["validation" if is_validation(name) else "train"][name] = pair
+    return splits
 
 
 def is_validation(name: str) -> bool:
-    """Returns whether a pair is in the validation split, about a tenth of all.
+    """Returns whether a pair is in the validation split.
 
     The name alone decides, by its hash, so that a new pair never moves another one.
     """
     return int(_hash(name)[:8], 16) < _VALIDATION_SHARE * 2**32
 
 
+def progress_bar(total: int) -> tqdm.tqdm:
+    """Returns a progress bar of pairs, which shows itself on a terminal only."""
+    return tqdm.tqdm(total=total, unit="pair", leave=False, disable=not sys.stderr.isatty())
+
+
 def _hash(name: str) -> str:
-    """Returns a name's SHA-256 hash, in hexadecimal digits."""
     return hashlib.sha256(name.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Prepares a data set: finds or downloads its pairs and stores them, once."""
+"""Prepares a data set: finds or downloads its pairs, and stores them once."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def prepare(
         name: builder and config, such as "openmoji_sketch/64".
         data_dir: TFDS's data directory; None is TFDS's default.
         manual_dir: the folder with the user's own files, for the data sets that need them.
-        keep_decoded: whether to store the pictures decoded as well, see `decoded.write`.
+        keep_decoded: whether to store decoded pictures as well, see `decoded.write`.
 
     Raises:
         UserError: there is no such data set or size, its files are missing or damaged, or the data
@@ -30,11 +30,14 @@ def prepare(
     """
     builder = _builder(name, data_dir)
     if manual_dir is not None and not builder.is_prepared():
-        _require_files(Path(manual_dir))
+        # TFDS ignores a folder that is missing or empty.
+        if not Path(manual_dir).is_dir():
+            raise UserError(f"there is no folder {manual_dir}")
+        if not any(Path(manual_dir).iterdir()):
+            raise UserError(f"the folder {manual_dir} is empty")
     try:
-        builder.download_and_prepare(
-            download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
-        )
+        config = tfds.download.DownloadConfig(manual_dir=manual_dir)
+        builder.download_and_prepare(download_config=config)
         if keep_decoded:
             for split in builder.info.splits:
                 path = decoded.path_of(Path(builder.data_dir), split)
@@ -61,11 +64,3 @@ def _builder(name: str, data_dir: str | None) -> pairs.PairsBuilder:
             for config in tfds.builder_cls(builder).builder_configs
         ]
         raise UserError(f"no data set {name!r}; there are {', '.join(known)}") from None
-
-
-def _require_files(manual_dir: Path) -> None:
-    """Raises UserError if there is no such folder, or if it is empty; TFDS ignores both."""
-    if not manual_dir.is_dir():
-        raise UserError(f"there is no folder {manual_dir}")
-    if not any(manual_dir.iterdir()):
-        raise UserError(f"the folder {manual_dir} is empty")

@@ -33,11 +33,11 @@ MIN_BLURRED_ALPHA = 20
 
 
 class Layers(NamedTuple):
-    """The layers of a coloured sketch, from top to bottom; white paper lies under them.
+    """The layers of a coloured sketch, RGBA, from top to bottom; white paper lies under them.
 
     Attributes:
-        lines: the sketch's lines in their own colours: RGBA, opaque where the sketch is dark.
-        color: the colours without lines: RGBA, transparent where they count as white.
+        lines: the sketch's lines in their own colours, opaque where the sketch is dark.
+        color: the colours without lines, transparent where they count as white.
     """
 
     lines: UInt8[np.ndarray, "height width 4"]
@@ -102,9 +102,9 @@ def flatten_layers(layers: Layers) -> UInt8[np.ndarray, "height width 3"]:
 def _grey_tables(
     paper_tone: float,
 ) -> tuple[UInt8[np.ndarray, "256 256"], UInt8[np.ndarray, "256 256"]]:
-    """Returns lookup tables for a grey sketch, both indexed by the sketch's level first.
+    """Returns lookup tables for a grey sketch, whose first index is the sketch's level.
 
-    The first table maps the network's level to the level without lines. The second maps a level
+    The first table maps the network's level to the level without lines; the second maps a level
     without lines to the level of the flat picture.
     """
     levels, colors = np.mgrid[:256, :256].astype(np.uint8)
@@ -128,10 +128,8 @@ def _remove_letterbox(
     parts = [square[top:bottom, left:right] for square in squares]
     if max(sketch.size) >= len(squares[0]):
         return parts
-    return [
-        np.asarray(Image.fromarray(part).resize(sketch.size, Image.Resampling.BOX))
-        for part in parts
-    ]
+    small = (Image.fromarray(part).resize(sketch.size, Image.Resampling.BOX) for part in parts)
+    return list(map(np.asarray, small))
 
 
 def _is_grey(levels: UInt8[np.ndarray, "height width 3"]) -> bool:
@@ -202,8 +200,8 @@ def _inpaint_under_lines(
         return color
     alpha = np.where(known, 255, 0).astype(np.uint8)[..., None]
     # Premultiplied alpha (RGBa) makes a blur the mean of the known pixels alone.
-    picture = Image.fromarray(np.concatenate([color.astype(np.uint8), alpha], axis=-1))
-    picture = picture.convert("RGBa")
+    rgba = np.concatenate([color.astype(np.uint8), alpha], axis=-1)
+    picture = Image.fromarray(rgba).convert("RGBa")
     color, unknown = color.copy(), ~known
     for radius in BLUR_RADII:
         blurred = np.asarray(picture.filter(ImageFilter.BoxBlur(radius)).convert("RGBA"))[unknown]

@@ -10,13 +10,14 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from s2c_jax import files
-from s2c_jax.errors import UserError
+from s2c_jax.errors import UserError, naming
 
 # The formats that are read, as Pillow names them, and the suffixes of their files.
 FORMATS = ("PNG", "JPEG", "WEBP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+_MAX_SIDE = 4096
 # Largest picture, in pixels. It bounds the memory and the time that one sketch takes.
-MAX_PIXELS = 4096 * 4096
+MAX_PIXELS = _MAX_SIDE**2
 # Largest file that the web pages take, in bytes.
 MAX_FILE_BYTES = 32 * 2**20
 # The paper's colour in RGB.
@@ -26,9 +27,7 @@ WHITE = (255, 255, 255)
 def read(file: Path | io.BytesIO, name: str = "") -> Image.Image:
     """Reads an image file as upright RGB; transparent parts become white paper.
 
-    Args:
-        file: a PNG, JPEG or WebP file in any mode.
-        name: what error messages call the file; "" stands for its path.
+    Error messages call the file by `name`, or by its path if there is no name.
 
     Raises:
         UserError: the file is missing, damaged or in another format, or has more than `MAX_PIXELS`
@@ -57,6 +56,14 @@ def to_rgb(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
+def check_size(picture: Image.Image) -> None:
+    """Raises a `UserError` if a picture has more than `MAX_PIXELS` pixels."""
+    if picture.width * picture.height > MAX_PIXELS:
+        raise UserError(
+            f"{picture.width}x{picture.height} pixels are more than {_MAX_SIDE}x{_MAX_SIDE}"
+        )
+
+
 def decode_png(data: bytes) -> UInt8[np.ndarray, "height width 3"]:
     """Decodes a PNG to an RGB array with levels in [0, 255]."""
     return np.asarray(Image.open(io.BytesIO(data), formats=("PNG",)).convert("RGB"))
@@ -72,30 +79,25 @@ def encode_png(picture: Image.Image) -> bytes:
 
 
 def write_png(picture: Image.Image, path: Path) -> None:
-    """Writes a PNG file whole or not at all.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+    """Writes a PNG file whole or not at all."""
     files.write_whole(path, encode_png(picture))
 
 
 def _read(file: Path | io.BytesIO, name: str) -> Image.Image:
-    """Decodes a file in its own mode, upright; errors are those of `read`."""
+    """Decodes a file in its own mode, upright; arguments and errors are those of `read`."""
     name = name or str(file)
     try:
         # Ignore Pillow's warnings: they concern harmless damage, and sizes that are refused below.
         with warnings.catch_warnings(action="ignore"), Image.open(file, formats=FORMATS) as picture:
-            width, height = picture.size
-            if width * height > MAX_PIXELS:
-                raise UserError(f"{name}: {width}x{height} pixels are more than 4096x4096")
+            with naming(name):
+                check_size(picture)
             picture.load()
             return _upright(picture)
     except UnidentifiedImageError:
         raise UserError(f"{name}: not a PNG, JPEG or WebP picture") from None
     except Image.DecompressionBombError:
         # Pillow refuses such headers itself and does not tell the size.
-        raise UserError(f"{name}: has more than 4096x4096 pixels") from None
+        raise UserError(f"{name}: has more than {_MAX_SIDE}x{_MAX_SIDE} pixels") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise UserError(f"{name}: cannot be read ({error})") from None
 

@@ -17,27 +17,12 @@ LAYER_NAMES = ("lines", "colour", "paper")
 
 
 def write(layers: compositing.Layers, path: Path) -> None:
-    """Writes a coloured sketch whole or not at all, in the format of the path's suffix.
-
-    Args:
-        layers: from `compositing.split_layers`.
-        path: a .png, .ora or .psd file.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+    """Writes a coloured sketch whole or not at all, in the format of the path's suffix."""
     files.write_whole(path, _ENCODERS[path.suffix.lower()](layers))
 
 
 def require(suffix: str) -> None:
-    """Checks that the package that a format needs is installed.
-
-    Args:
-        suffix: one of `SUFFIXES`.
-
-    Raises:
-        UserError: the package is missing.
-    """
+    """Raises a `UserError` if the package for the format of a suffix is not installed."""
     package = {".ora": "pyora", ".psd": "psd_tools"}.get(suffix)
     try:
         if package:
@@ -46,10 +31,6 @@ def require(suffix: str) -> None:
         raise UserError(
             f"{suffix} files need the package {package}: pip install 's2c_jax[layers]'"
         ) from None
-
-
-def _encode_png(layers: compositing.Layers) -> bytes:
-    return image_files.encode_png(_flat_picture(layers))
 
 
 def _encode_ora(layers: compositing.Layers) -> bytes:
@@ -82,7 +63,7 @@ def _encode_psd(layers: compositing.Layers) -> bytes:
 
 
 _ENCODERS: dict[str, Callable[[compositing.Layers], bytes]] = {
-    ".png": _encode_png,
+    ".png": lambda layers: image_files.encode_png(_flat_picture(layers)),
     ".ora": _encode_ora,
     ".psd": _encode_psd,
 }

@@ -12,12 +12,7 @@ _MIN_HINT_COVERAGE = 0.05
 
 
 def fit_square(picture: Image.Image, size: int) -> Image.Image:
-    """Scales a picture to fit a white square and centres it; the aspect ratio is kept.
-
-    Args:
-        picture: RGB.
-        size: the square's side in pixels.
-    """
+    """Scales an RGB picture to fit a white square of `size` pixels a side, and centres it."""
     left, top, right, bottom = fitted_box(picture.size, size)
     square = Image.new("RGB", (size, size), WHITE)
     inner = picture.resize((right - left, bottom - top), Image.Resampling.LANCZOS)
@@ -26,11 +21,7 @@ def fit_square(picture: Image.Image, size: int) -> Image.Image:
 
 
 def fit_square_rgba(picture: Image.Image, size: int) -> UInt8[np.ndarray, "{size} {size} 4"]:
-    """Scales colour hints to the square in the same place as `fit_square` scales their sketch.
-
-    Args:
-        picture: RGBA; transparent where there is no hint.
-        size: the square's side in pixels.
+    """Scales RGBA hints to the place in the square where `fit_square` puts their sketch.
 
     Returns:
         RGBA, in [0, 255]. A pixel of which hints cover at least `_MIN_HINT_COVERAGE` is opaque and
@@ -41,11 +32,9 @@ def fit_square_rgba(picture: Image.Image, size: int) -> UInt8[np.ndarray, "{size
     levels = np.asarray(picture.convert("RGBA")).astype(np.float32)
     # Premultiply, so that the colours of transparent pixels do not count in the mean.
     levels[..., :3] *= levels[..., 3:] / 255
-    channels = [Image.fromarray(channel) for channel in np.moveaxis(levels, -1, 0)]
-    inner = np.stack(
-        [np.asarray(channel.resize(inner_size, Image.Resampling.BOX)) for channel in channels],
-        axis=-1,
-    )
+    channels = map(Image.fromarray, np.moveaxis(levels, -1, 0))
+    means = (channel.resize(inner_size, Image.Resampling.BOX) for channel in channels)
+    inner = np.stack(list(map(np.asarray, means)), axis=-1)
     alpha = inner[..., 3:] / 255
     colors = np.round(inner[..., :3] / np.maximum(alpha, _MIN_HINT_COVERAGE))
     opaque = np.concatenate([colors, np.full_like(alpha, 255)], axis=-1)
@@ -55,13 +44,7 @@ def fit_square_rgba(picture: Image.Image, size: int) -> UInt8[np.ndarray, "{size
 
 
 def fitted_box(size: tuple[int, int], side: int) -> tuple[int, int, int, int]:
-    """Returns where a picture lies in the square: left, top, right, bottom.
-
-    Args:
-        size: the picture's (width, height) in pixels.
-        side: the square's side in pixels.
-    """
-    longest = max(size)
-    width, height = (max(1, round(length * side / longest)) for length in size)
+    """Returns where a picture of this size lies in the square: left, top, right, bottom."""
+    width, height = (max(1, round(length * side / max(size))) for length in size)
     left, top = (side - width) // 2, (side - height) // 2
     return left, top, left + width, top + height

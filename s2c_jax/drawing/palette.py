@@ -40,12 +40,8 @@ def extract(picture: UInt8[np.ndarray, "height width 3"]) -> Palette:
         The colours of each band, the most frequent first.
     """
     edges = [len(picture) * band // BANDS for band in range(BANDS + 1)]
-    return np.stack(
-        [
-            _fill_band(_frequent_colors(picture[top:bottom].reshape(-1, 3))[1 : COLORS + 1])
-            for top, bottom in itertools.pairwise(edges)
-        ]
-    )
+    bands = [picture[top:bottom].reshape(-1, 3) for top, bottom in itertools.pairwise(edges)]
+    return np.stack([_fill_band(_frequent_colors(band)[1 : COLORS + 1]) for band in bands])
 
 
 def parse(colorgram: bytes) -> Palette:
@@ -67,10 +63,7 @@ def to_rgba(palette: Palette) -> RgbaPalette:
 
 
 def from_colors(text: str) -> RgbaPalette:
-    """Parses up to four colours; every band gets all of them.
-
-    Args:
-        text: colours in hexadecimal or by their CSS names, joined by commas: "#fcea2b,orange".
+    """Parses up to four colours, such as "#fcea2b,orange"; every band gets all of them.
 
     Raises:
         UserError: a colour is not one, or there are more than four.
@@ -90,11 +83,7 @@ def from_colors(text: str) -> RgbaPalette:
 
 
 def draw(seed: int) -> RgbaPalette:
-    """Draws two to four saturated colours at random; every band gets all of them.
-
-    Args:
-        seed: the same seed gives the same colours.
-    """
+    """Draws two to four saturated colours by a seed; every band gets all of them."""
     rng = np.random.default_rng(seed)
     palette = np.zeros((BANDS, COLORS, 4), np.uint8)
     for i in range(rng.integers(2, COLORS + 1)):

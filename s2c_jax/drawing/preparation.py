@@ -25,14 +25,9 @@ MAX_BOLD_COVERAGE = 0.5
 
 
 def downscale_sketch(sketch: Image.Image, size: int) -> UInt8[np.ndarray, "{size} {size} 3"]:
-    """Letterboxes a sketch to the network's square; thin lines of a large drawing get bolder first.
+    """Letterboxes an RGB sketch to the network's square, `size` pixels a side.
 
-    Args:
-        sketch: RGB.
-        size: the square's side in pixels.
-
-    Returns:
-        The network's input: RGB, in [0, 255].
+    Thin lines of a large drawing get bolder first.
     """
     scale = max(sketch.size) / size
     if scale > LARGE_SCALE:

@@ -1,7 +1,6 @@
 """Regions that lines enclose, and an upsampling that keeps colours within them."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 import scipy.ndimage
@@ -18,20 +17,12 @@ LINE_OPACITY = 0.5
 # Distance in pixels by which a region reaches under its lines. Antialiased lines fade from opaque
 # to transparent within this distance.
 LINE_RIM = 2
-# Smallest sum of weights to divide by: it avoids 0 / 0 far from a region's own cells.
+# Smallest sum of weights to divide by; it avoids 0 / 0 far from a region's own cells.
 MIN_WEIGHT = 1e-12
 
 
-class _Region(NamedTuple):
-    """A connected part of the sketch.
-
-    Attributes:
-        box: the rows and the columns of its bounding box.
-        mask: its pixels within the box.
-    """
-
-    box: tuple[slice, slice]
-    mask: Bool[np.ndarray, "box_height box_width"]
+# A connected part of the sketch: the rows and columns of its bounding box, its pixels in the box.
+_Region = tuple[tuple[slice, slice], Bool[np.ndarray, "box_height box_width"]]
 
 
 def line_aware_upsample(
@@ -54,11 +45,9 @@ def line_aware_upsample(
     Returns:
         RGB, in [0, 255].
     """
-    height, width = opacity.shape
-    rows, columns = line_free_fraction.shape
     channels = [_resize(channel, opacity.shape) for channel in np.moveaxis(color, -1, 0)]
     result = np.stack([np.round(channel).astype(np.uint8) for channel in channels], axis=-1)
-    for region in _regions(opacity, min_size=height * width // (rows * columns)):
+    for region in _regions(opacity, min_size=opacity.size // line_free_fraction.size):
         _color_region(result, region, color, line_free_fraction)
     return result
 
@@ -71,7 +60,8 @@ def _color_region(
 ) -> None:
     """Writes a region's colours, interpolated from its own cells, into `result`."""
     (height, width), (rows, columns) = result.shape[:2], line_free_fraction.shape
-    (y, x), mask = region
+    box, mask = region
+    y, x = box
     row_of_pixel = np.arange(y.start, y.stop) * rows // height
     column_of_pixel = np.arange(x.start, x.stop) * columns // width
     # The region's cells, and one more on each side to interpolate with.
@@ -89,7 +79,7 @@ def _color_region(
     weights = np.maximum(_resize(weight, mask.shape, frame)[mask], MIN_WEIGHT)
     for channel in range(3):
         sums = _resize(color[cells][..., channel] * weight, mask.shape, frame)[mask]
-        result[region.box][..., channel][mask] = np.round(np.clip(sums / weights, 0, 255))
+        result[box][..., channel][mask] = np.round(np.clip(sums / weights, 0, 255))
 
 
 def _cell_weights(
@@ -116,7 +106,7 @@ def _regions(opacity: Float[np.ndarray, "height width"], min_size: int) -> Itera
     labels = np.where(kept, np.cumsum(kept), 0).astype(np.int32)[labels]
     labels = np.where(labels, labels, scipy.ndimage.maximum_filter(labels, 2 * LINE_RIM + 1))
     for label, box in enumerate(scipy.ndimage.find_objects(labels), start=1):
-        yield _Region(box, labels[box] == label)
+        yield box, labels[box] == label
 
 
 def _resize(
@@ -124,12 +114,6 @@ def _resize(
     shape: tuple[int, ...],
     frame: tuple[float, float, float, float] | None = None,
 ) -> Float[np.ndarray, "height width"]:
-    """Interpolates a picture bilinearly to another shape.
-
-    Args:
-        picture: one channel.
-        shape: the result's height and width.
-        frame: the part of the picture to take: left, top, right, bottom; None takes all of it.
-    """
+    """Interpolates a channel, or its part `frame` (left, top, right, bottom), bilinearly."""
     image = Image.fromarray(np.ascontiguousarray(picture))
     return np.asarray(image.resize((shape[1], shape[0]), Image.Resampling.BILINEAR, box=frame))

@@ -46,8 +46,6 @@ def sheet(
                 center = (left + side / 2, (gap + _HEADER) / 2)
                 draw.text(center, title, fill=_TEXT, anchor="mm")
             picture = Image.fromarray(pictures[example])
-            page.paste(
-                picture.resize((side, side), Image.Resampling.BICUBIC),
-                (left, _HEADER + gap + row * row_height),
-            )
+            picture = picture.resize((side, side), Image.Resampling.BICUBIC)
+            page.paste(picture, (left, _HEADER + gap + row * row_height))
     return page

@@ -9,17 +9,17 @@ from s2c_jax.datasets.pairs import PairSource
 from s2c_jax.evaluation import metrics
 from s2c_jax.inference.generate import UInt8Pictures
 
-# Training pairs that the mean colour is taken from. Pairs are stored in the order of a hash, so the
-# first ones are a random sample.
+# Number of training pairs whose mean colour is taken. Pairs are stored in the order of a hash, so
+# the first ones are a random sample.
 _MEAN_COLOR_PAIRS = 256
-# The mean level, of 255, under which a sketch's pixel is part of a line.
+# The mean level, in [0, 255], under which a sketch's pixel is part of a line.
 _LINE_LEVEL = 128
 
 
 def mean_color(source: PairSource) -> Float[np.ndarray, "3"]:
-    """Returns the mean colour, in [0, 255], of the coloured pixels of the first pairs.
+    """Returns the mean colour, in [0, 255], of the first pairs' `metrics.colored_pixels`.
 
-    A pixel is coloured where `metrics.colored_pixels` says so. Without any the colour is white.
+    If there are none, the colour is white.
     """
     total, count = np.zeros(3), 0
     for i in range(min(len(source), _MEAN_COLOR_PAIRS)):
@@ -30,12 +30,7 @@ def mean_color(source: PairSource) -> Float[np.ndarray, "3"]:
 
 
 def fill_inside_lines(color: Float[np.ndarray, "3"], sketches: UInt8Pictures) -> UInt8Pictures:
-    """Paints everything that lines enclose with one colour, under the lines.
-
-    Args:
-        color: in [0, 255].
-        sketches: in [0, 255].
-    """
+    """Paints everything that lines enclose with one colour, in [0, 255], under the lines."""
     filled = np.empty_like(sketches)
     for i, sketch in enumerate(sketches):
         inside = scipy.ndimage.binary_fill_holes(sketch.mean(axis=-1) < _LINE_LEVEL)

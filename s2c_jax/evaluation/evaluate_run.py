@@ -1,7 +1,6 @@
 """Evaluates checkpoints of a run on its validation split, and writes the results."""
 
 import contextlib
-import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,9 +14,11 @@ from s2c_jax.datasets.pairs import PairSource
 from s2c_jax.drawing import image_files
 from s2c_jax.errors import UserError
 from s2c_jax.evaluation.baselines import fill_inside_lines, mean_color
-from s2c_jax.evaluation.scoring import Networks, Scores, score, true_features
+from s2c_jax.evaluation.scoring import Networks, score, true_features
 from s2c_jax.evaluation.tables import ranked_sheet, table
 from s2c_jax.inference.colorizer import Colorizer
+
+Metrics = dict[str, float]
 
 
 def evaluate_run(
@@ -42,13 +43,9 @@ def evaluate_run(
     """
     config = config_lib.load(workdir / "config.json")
     resolved = [checkpoint.resolve_step(workdir, step) for step in steps]
+    data_dir = config.dataset.data_dir if data_dir is None else data_dir
     train, validation = (
-        input_pipeline.open_split(
-            config.dataset.name,
-            config.image_size,
-            split,
-            config.dataset.data_dir if data_dir is None else data_dir,
-        )
+        input_pipeline.open_split(config.dataset.name, config.image_size, split, data_dir)
         for split in ("train", "validation")
     )
     count = min(num_pairs or len(validation), len(validation))
@@ -58,71 +55,43 @@ def evaluate_run(
         for old in output.glob("events.out.tfevents.*"):
             old.unlink()
     if networks.inception:
-        networks = networks._replace(
-            true_features=true_features(networks.inception, validation, count)
-        )
-    results = _Results(
-        dataset=f"{config.dataset.name}/{config.image_size}",
-        pairs=count,
-        baselines=_score_baselines(train, validation, count, networks),
-    )
+        true = true_features(networks.inception, validation, count)
+        networks = networks._replace(true_features=true)
+    baselines = _score_baselines(train, validation, count, networks)
+    checkpoints: dict[str, Metrics] = {}
+    rows = dict(baselines)
+    # The content of metrics.json.
+    results = {
+        "dataset": f"{config.dataset.name}/{config.image_size}",
+        "split": "validation",
+        "pairs": count,
+        "baselines": baselines,
+        "checkpoints": checkpoints,
+    }
     colorizer = Colorizer(workdir, resolved[0])
     with tensorboardX.SummaryWriter(str(output)) as writer:
         for step in resolved:
             if step != colorizer.step:
                 colorizer.load(step)
             scores = score(colorizer.colorize_squares, validation, count, networks)
-            results.checkpoints[str(step)] = scores.metrics
+            checkpoints[str(step)] = rows[f"step {step}"] = scores.metrics
             with _writable(output):
-                _write_scalars(writer, step, scores)
+                for name, value in scores.metrics.items():
+                    writer.add_scalar(f"evaluation/{name}", value, step)
+                writer.flush()
                 if scores.ranking:
                     sheet = ranked_sheet(colorizer.colorize_squares, validation, scores.ranking)
                     image_files.write_png(sheet, output / f"step_{step}.png")
-                results.write(output)
-    print(results.table())
+                text = json.dumps(results, indent=2) + "\n"
+                files.write_whole(output / "metrics.json", text.encode())
+                files.write_whole(output / "metrics.md", table(rows).encode())
+    print(table(rows))
     print(f"{count} validation pairs; {output} has the numbers and the sheets")
-
-
-@dataclasses.dataclass
-class _Results:
-    """What metrics.json holds; metrics.md holds the metrics as a table.
-
-    Attributes:
-        dataset: builder and config of the data set.
-        split: the split.
-        pairs: the number of pairs.
-        baselines: the metrics of each baseline, by its title.
-        checkpoints: the metrics of each checkpoint, by its step.
-    """
-
-    dataset: str
-    pairs: int
-    baselines: dict[str, dict[str, float]]
-    split: str = "validation"
-    checkpoints: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
-
-    def table(self) -> str:
-        """Returns the Markdown table."""
-        steps = {f"step {step}": values for step, values in self.checkpoints.items()}
-        return table({**self.baselines, **steps})
-
-    def write(self, output: Path) -> None:
-        """Writes both files.
-
-        Raises:
-            OSError: a file cannot be written.
-        """
-        values = {
-            name: getattr(self, name)
-            for name in ("dataset", "split", "pairs", "baselines", "checkpoints")
-        }
-        files.write_whole(output / "metrics.json", (json.dumps(values, indent=2) + "\n").encode())
-        files.write_whole(output / "metrics.md", self.table().encode())
 
 
 def _score_baselines(
     train: PairSource, validation: PairSource, count: int, networks: Networks
-) -> dict[str, dict[str, float]]:
+) -> dict[str, Metrics]:
     """Returns the metrics of each baseline, by its title."""
     color = mean_color(train)
     baselines = {
@@ -133,13 +102,6 @@ def _score_baselines(
         title: score(baseline, validation, count, networks).metrics
         for title, baseline in baselines.items()
     }
-
-
-def _write_scalars(writer: tensorboardX.SummaryWriter, step: int, scores: Scores) -> None:
-    """Writes a checkpoint's metrics for TensorBoard."""
-    for name, value in scores.metrics.items():
-        writer.add_scalar(f"evaluation/{name}", value, step)
-    writer.flush()
 
 
 @contextlib.contextmanager

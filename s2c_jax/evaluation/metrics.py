@@ -17,8 +17,8 @@ from jaxtyping import Bool, Float, UInt8
 # RGB in [0, 255].
 Picture = UInt8[np.ndarray, "height width 3"]
 
-# The largest distance from white, in CIELAB, of a pixel that counts as paper: old paper and the
-# noise of compressed files still do.
+# The largest distance from white, in CIELAB, of a pixel that counts as paper; it admits old paper
+# and the noise of compressed files.
 _PAPER_DISTANCE = 10.0
 # The lightness, in CIELAB, under which a pixel is part of a dark line.
 _DARK_LIGHTNESS = 50.0
@@ -41,12 +41,7 @@ class Ratio(NamedTuple):
 
 
 def add(sums: Mapping[str, Ratio], ratios: Mapping[str, Ratio]) -> dict[str, Ratio]:
-    """Returns the metrics of several pictures and of one more.
-
-    Args:
-        sums: the metrics of the pictures so far by name; empty for none.
-        ratios: the metrics of one more picture by name.
-    """
+    """Returns the metrics of several pictures and of one more, by name; `sums` may be empty."""
     return {
         name: Ratio(*map(operator.add, sums.get(name, (0.0, 0.0)), ratio))
         for name, ratio in ratios.items()
@@ -54,45 +49,35 @@ def add(sums: Mapping[str, Ratio], ratios: Mapping[str, Ratio]) -> dict[str, Rat
 
 
 def measure(sketch: Picture, generated: Picture, truth: Picture) -> dict[str, Ratio]:
-    """Measures one coloured picture.
+    """Measures one coloured picture; returns the metrics by name.
 
     - mae: mean |y - G(x)| for pictures in [-1, 1], as in the pixel-level loss
     - psnr: peak signal-to-noise ratio in dB, at most 100
     - ssim: structural similarity (Wang et al. 2004, with a Gaussian window of deviation 1.5)
     - ciede2000: CIEDE2000 colour difference, where the truth is coloured
-    - ciede2000_hue: the same for the hue alone: first the colouring gets the truth's lightness and
-      chroma. Pixels of the truth without a hue are left out; where the colouring has none, it stays
-      grey
+    - ciede2000_hue: the same for the hue alone: the colouring is given the truth's lightness and
+      chroma first. Pixels of the truth without a hue are left out; a pixel of the colouring without
+      a hue stays grey
     - colorfulness: Hasler and Süsstrunk 2003, equation 7, generated over true
     - leakage: share of the paper that is coloured
     - line_loss: share of the dark lines, in both sketch and truth, that are no longer dark
     - checkerboard: share of spectral energy at a period of two pixels, generated over true
 
-    Where the sketch is blank, the truth is either paper or coloured.
-
-    Args:
-        sketch: the network's input, at least 11 pixels wide and high.
-        generated: the colouring.
-        truth: the true colouring.
-
-    Returns:
-        The metrics by name.
+    Where the sketch is blank, the truth is either paper or coloured. The pictures are at least 11
+    pixels wide and high.
     """
     sketch_lab, generated_lab, truth_lab = map(skimage.color.rgb2lab, (sketch, generated, truth))
     paper, colored = _paper_and_colored(sketch_lab, truth_lab)
     line = (sketch_lab[..., 0] < _DARK_LIGHTNESS) & (truth_lab[..., 0] < _DARK_LIGHTNESS)
-    of_truth, of_generated = truth_lab[colored], generated_lab[colored]
-    has_hue = np.linalg.norm(of_truth[:, 1:], axis=-1) > _MIN_CHROMA
+    true_colors, colors = truth_lab[colored], generated_lab[colored]
+    has_hue = np.linalg.norm(true_colors[:, 1:], axis=-1) > _MIN_CHROMA
+    true_hues, hues = true_colors[has_hue], _with_hue(true_colors[has_hue], colors[has_hue])
     return {
         "mae": Ratio(float(np.abs(generated.astype(np.float64) - truth).mean() / 127.5), 1.0),
         "psnr": Ratio(_psnr(generated, truth), 1.0),
         "ssim": Ratio(_ssim(generated, truth), 1.0),
-        "ciede2000": _mean(skimage.color.deltaE_ciede2000(of_truth, of_generated)),
-        "ciede2000_hue": _mean(
-            skimage.color.deltaE_ciede2000(
-                of_truth[has_hue], _with_hue(of_truth[has_hue], of_generated[has_hue])
-            )
-        ),
+        "ciede2000": _mean(skimage.color.deltaE_ciede2000(true_colors, colors)),
+        "ciede2000_hue": _mean(skimage.color.deltaE_ciede2000(true_hues, hues)),
         "colorfulness": Ratio(colorfulness(generated), colorfulness(truth)),
         "leakage": _mean(~_like_paper(generated_lab[paper])),
         "line_loss": _mean(generated_lab[line][:, 0] >= _DARK_LIGHTNESS),
@@ -149,14 +134,13 @@ def _with_hue(
 ) -> Float[np.ndarray, "pixels 3"]:
     """Returns the pixels `lab` with the hue of the pixels `hue`; both are CIELAB."""
     chroma = np.linalg.norm(lab[:, 1:], axis=-1, keepdims=True)
-    direction = hue[:, 1:] / np.maximum(
-        np.linalg.norm(hue[:, 1:], axis=-1, keepdims=True), _MIN_CHROMA
-    )
+    norm = np.linalg.norm(hue[:, 1:], axis=-1, keepdims=True)
+    direction = hue[:, 1:] / np.maximum(norm, _MIN_CHROMA)
     return np.concatenate([lab[:, :1], chroma * direction], axis=-1)
 
 
 def _mean(values: np.ndarray) -> Ratio:
-    """Returns the mean as a ratio, sum over number."""
+    """Returns the mean as a ratio of the sum to the number."""
     return Ratio(float(values.sum()), float(values.size))
 
 

@@ -20,11 +20,11 @@ from s2c_jax.models.ranges import normalize
 from s2c_jax.pretrained import inception, lpips
 from s2c_jax.pretrained.weight_files import ConvWeights
 
-# Colours sketches.
+# From sketches to colourings.
 Colorize = Callable[[UInt8Pictures], UInt8Pictures]
-# Returns the distance of each pair of pictures.
+# From pairs of pictures to the distance of each pair.
 Distances = Callable[[UInt8Pictures, UInt8Pictures], Float[np.ndarray, " batch"]]
-# Returns a feature vector of each picture.
+# From pictures to a feature vector of each.
 Features = Callable[[UInt8Pictures], Float[np.ndarray, "batch d"]]
 
 # Pairs in memory at once. Do not derive it from the number of devices: the last digits of the sums
@@ -38,8 +38,7 @@ class Networks(NamedTuple):
     Attributes:
         lpips: from `lpips_distances`.
         inception: from `inception_features`, for FID.
-        true_features: the distribution of `inception`'s features of the true pictures, from
-            `true_features`; given if `inception` is.
+        true_features: from `true_features`, for FID.
     """
 
     lpips: Distances | None = None
@@ -53,8 +52,8 @@ class Scores(NamedTuple):
     Attributes:
         metrics: by name, over all pictures: those of `metrics.measure` that have something to
             measure, "lpips" and "fid".
-        ranking: the indices of the pictures whose truth is coloured, by the picture's own
-            `RANKING_METRIC`, the best first.
+        ranking: the indices of the pictures whose truth is coloured, the best first by
+            `RANKING_METRIC`.
     """
 
     metrics: dict[str, float]
@@ -74,12 +73,7 @@ def inception_features(network: dict[str, ConvWeights]) -> Features:
 
 
 def true_features(features: Features, source: PairSource, count: int) -> frechet.Gaussian:
-    """Returns the distribution of the features of the true pictures.
-
-    Args:
-        features: computes the features.
-        source: the pairs.
-        count: the number of pairs, from the first on.
+    """Returns the distribution of the features of the first `count` true pictures.
 
     Raises:
         UserError: there are fewer than two pairs.
@@ -96,16 +90,11 @@ def score(
     count: int,
     networks: Networks = Networks(),  # noqa: B008
 ) -> Scores:
-    """Measures a colouring, by a network or by any other function.
+    """Measures a colouring of the first `count` pairs, by a network or by any other function.
 
     The same pictures give the same numbers to the last digit. Pairs are read, coloured and measured
-    in chunks, so memory does not grow with their number.
-
-    Args:
-        colorize: the colouring.
-        source: the pairs, from `input_pipeline.open_split`.
-        count: the number of pairs, from the first on.
-        networks: for LPIPS and FID; `true_features` must be of the same pairs.
+    in chunks, so memory does not grow with their number. `networks.true_features` must be of the
+    same pairs.
     """
     sums: dict[str, metrics.Ratio] = {}
     ranked: list[tuple[float, int]] = []

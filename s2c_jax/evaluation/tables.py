@@ -34,19 +34,13 @@ _LEGEND = (
 def ranked_sheet(colorize: Colorize, source: PairSource, ranking: Sequence[int]) -> Image.Image:
     """Lays out the best, the median and the worst pictures, each beside sketch and truth.
 
-    Args:
-        colorize: the colouring that was scored.
-        source: the pairs that were scored.
-        ranking: see `scoring.Scores`.
+    The colouring and the pairs are those that were scored; `scoring.Scores` has the ranking.
     """
     shown = min(_EXAMPLES, len(ranking))
     middle = (len(ranking) - shown) // 2
     columns, titles = [], []
-    for name, part in (
-        ("best", ranking[:shown]),
-        ("median", ranking[middle : middle + shown]),
-        ("worst", ranking[::-1][:shown]),
-    ):
+    parts = ranking[:shown], ranking[middle : middle + shown], ranking[::-1][:shown]
+    for name, part in zip(("best", "median", "worst"), parts, strict=True):
         pairs = input_pipeline.read_pairs(source, part)
         columns += [pairs["sketch"], colorize(pairs["sketch"]), pairs["color"]]
         titles += ["sketch", name, "truth"]
@@ -57,7 +51,7 @@ def table(rows: Mapping[str, Mapping[str, float]]) -> str:
     """Returns a Markdown table, with aligned columns and a legend.
 
     Args:
-        rows: the metrics of each colouring, by its title. A metric that a row lacks is "-".
+        rows: the metrics of each colouring, by its title; a metric that a row lacks becomes "-".
     """
     names = [name for name in _HEADINGS if any(name in row for row in rows.values())]
     cells = [["", *(_HEADINGS[name] for name in names)]]
@@ -65,7 +59,6 @@ def table(rows: Mapping[str, Mapping[str, float]]) -> str:
         cells.append([title, *(f"{row[name]:.4f}" if name in row else "-" for name in names)])
     widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
     cells.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
-
     lines = (
         " | ".join(
             cell.rjust(width) if i else cell.ljust(width)

@@ -18,11 +18,7 @@ from s2c_jax.export.export_run import FORMATS, export_run
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Reads the flags and exports.
-
-    Args:
-        arguments: the command line behind the program's name; None is the process's own.
-    """
+    """Reads the flags (by default those of the process) and exports."""
     parser = cli.run_parser("export", __doc__)
     parser.add_argument("output", type=Path, metavar="FILE")
     parser.add_argument("--format", choices=FORMATS, required=True)

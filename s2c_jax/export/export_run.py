@@ -20,12 +20,8 @@ def export_run(
 ) -> None:
     """Writes a run's generator to a file, and prints the file's metadata and size.
 
-    Args:
-        workdir: the run's folder.
-        step: which checkpoint: a step, "last" or "best".
-        format: the file's format.
-        output: the file; an existing one is replaced.
-        licence: the licence of the training data; "" stands for what the data set states.
+    The checkpoint is the one that `checkpoint.resolve_step` chooses. An existing file is replaced.
+    The licence is that of the training data; "" stands for what the data set states.
 
     Raises:
         UserError: the run or the checkpoint does not exist, the file cannot be written, or a

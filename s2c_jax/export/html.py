@@ -31,11 +31,7 @@ _CONSTANTS = {
 
 
 def to_html(model: bytes, entries: dict[str, str]) -> str:
-    """Returns a page that holds the network and ONNX Runtime Web, which runs it.
-
-    Args:
-        model: the ONNX file's content.
-        entries: from `metadata`.
+    """Returns a page that holds an ONNX file, its metadata, and ONNX Runtime Web, which runs it.
 
     Raises:
         UserError: ONNX Runtime Web cannot be fetched, or the package that fetches it is missing.

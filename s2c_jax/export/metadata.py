@@ -23,17 +23,16 @@ _SIGNATURE = {
 def metadata(trained: TrainedGenerator, licence: str) -> dict[str, str]:
     """Returns the metadata of an exported file: its inputs, its output and its origin.
 
-    Args:
-        trained: the generator.
-        licence: the licence of the pictures that it was trained on.
+    The licence is that of the pictures that the generator was trained on.
     """
     generator, image_size = trained.generator, trained.config.image_size
     multiple = 2 ** len(generator.channels)
+    signature = {
+        name: _SIGNATURE[name].format(multiple=multiple, image_size=image_size)
+        for name in (*network_inputs(generator), "color")
+    }
     return {
-        **{
-            name: _SIGNATURE[name].format(multiple=multiple, image_size=image_size)
-            for name in (*network_inputs(generator), "color")
-        },
+        **signature,
         "image_size": str(image_size),
         "step": str(trained.step),
         "trained_on": trained.config.dataset.name,
@@ -43,24 +42,14 @@ def metadata(trained: TrainedGenerator, licence: str) -> dict[str, str]:
 
 
 def encode_onnx(model: "onnx.ModelProto", entries: dict[str, str]) -> bytes:
-    """Returns the content of an ONNX file.
-
-    Args:
-        model: from `to_onnx`; the metadata is added to it.
-        entries: from `metadata`.
-    """
+    """Adds the metadata to a model of `to_onnx`, and returns the content of an ONNX file."""
     for key, text in entries.items():
         model.metadata_props.add(key=key, value=text)
     return model.SerializeToString()
 
 
 def licence_of(dataset: str, image_size: int) -> str:
-    """Returns the licence that a data set states, or a remark that it states none.
-
-    Args:
-        dataset: the name of a TFDS builder.
-        image_size: the builder's config.
-    """
+    """Returns the licence that a TFDS data set states, or a remark that it states none."""
     import tensorflow_datasets as tfds
 
     # Registers the package's builders.

@@ -13,21 +13,14 @@ PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 
 
 def to_stablehlo(generator: Generator, variables: PyTree) -> jax.export.Exported:
-    """Converts a generator to StableHLO.
-
-    Args:
-        generator: the network.
-        variables: its variables.
+    """Converts a generator to StableHLO, with its variables as constants.
 
     Returns:
         A function of the arrays that `network_inputs` names, in that order, for all `PLATFORMS`.
     """
     scope = jax.export.SymbolicScope()
-    arguments = [
-        jax.ShapeDtypeStruct(
-            jax.export.symbolic_shape(", ".join(map(str, shape)), scope=scope), np.float32
-        )
-        for shape in network_inputs(generator).values()
-    ]
+    texts = [", ".join(map(str, shape)) for shape in network_inputs(generator).values()]
+    shapes = [jax.export.symbolic_shape(text, scope=scope) for text in texts]
+    arguments = [jax.ShapeDtypeStruct(shape, np.float32) for shape in shapes]
     function = jax.jit(inference_function(generator, variables))
     return jax.export.export(function, platforms=PLATFORMS)(*arguments)

@@ -24,6 +24,7 @@ from s2c_jax.runtime import map_ahead
 # once would take too much memory.
 _LARGE_PICTURE = 2048 * 2048
 
+# A job and its sketch.
 PreparedJob = tuple[Job, PreparedSketch]
 # A job, its sketch and the network's colouring of the sketch.
 ColoredJob = tuple[Job, PreparedSketch, UInt8[np.ndarray, "size size 3"]]
@@ -38,13 +39,8 @@ def colorize_files(
     """Colours files; prints each output, and each error as one line on standard error.
 
     While the network colours a batch, threads read the next sketches and write the last pictures.
-    Memory holds a few batches of pictures, whatever the number of files.
-
-    Args:
-        colorizer: the loaded generator.
-        jobs: from `find_jobs`.
-        overwrite: whether to replace existing outputs.
-        palette: the colours to use in all pictures, or None.
+    Memory holds a few batches of pictures, whatever the number of files. All pictures are coloured
+    with the palette, if there is one.
 
     Returns:
         The number of files that were coloured and the number of files that failed.

@@ -38,11 +38,9 @@ def batched(compute: Callable[..., Array]) -> Callable[..., np.ndarray]:
     sharded = jax.jit(
         jax.shard_map(
             lambda variables, arrays: compute(variables, *arrays),
-            mesh=local_mesh(),
-            in_specs=(PartitionSpec(), rows),
-            out_specs=rows,
+            mesh=local_mesh(), in_specs=(PartitionSpec(), rows), out_specs=rows,
         )
-    )
+    )  # fmt: skip
 
     def compute_all(variables: PyTree, *arrays: Shaped[np.ndarray, "rows ..."]) -> np.ndarray:
         results = []

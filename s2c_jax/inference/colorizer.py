@@ -15,7 +15,7 @@ from s2c_jax.drawing import compositing, image_files, letterbox, preparation
 from s2c_jax.drawing import palette as palette_lib
 from s2c_jax.drawing.palette import RgbaPalette
 from s2c_jax.errors import UserError
-from s2c_jax.inference.generate import Generate, UInt8Pictures, make_generate
+from s2c_jax.inference.generate import UInt8Pictures, make_generate
 from s2c_jax.inference.load import load_generator
 
 Backend = Literal["jax", "onnxruntime"]
@@ -80,9 +80,6 @@ class Colorizer:
     def load(self, step: int | str) -> None:
         """Loads another checkpoint of the same run; JAX compiles nothing again.
 
-        Args:
-            step: which checkpoint: a step, "last" or "best".
-
         Raises:
             UserError: the checkpoint does not exist.
         """
@@ -90,15 +87,14 @@ class Colorizer:
         self.step, self.image_size = trained.step, trained.config.image_size
         self.trained_on: str = trained.config.dataset.name
         self.takes_hints, self.takes_palette = trained.generator.hints, trained.generator.palette
-        self._generate: Generate
+        self._generate: Callable[..., UInt8Pictures]
         if self._backend == "onnxruntime":
             # Import late: ONNX Runtime is an optional dependency.
             from s2c_jax.inference import onnx_backend
 
             self._generate = onnx_backend.make_generate(trained.generator, trained.variables)
             return
-        if self._compiled is None:
-            self._compiled = make_generate(trained.generator)
+        self._compiled = self._compiled or make_generate(trained.generator)
         variables = jax.device_put(trained.variables, replicated_sharding())
         self._generate = functools.partial(self._compiled, variables)
 
@@ -204,12 +200,9 @@ class Colorizer:
             UserError: the run was trained without hints or palettes and some are given.
             ValueError: the number of palettes or seeds is not the number of sketches.
         """
-        return self.colorize_squares(
-            np.stack([sketch.network_input for sketch in sketches]),
-            [sketch.hints for sketch in sketches],
-            palettes,
-            seeds,
-        )
+        squares = np.stack([sketch.network_input for sketch in sketches])
+        hints = [sketch.hints for sketch in sketches]
+        return self.colorize_squares(squares, hints, palettes, seeds)
 
     def colorize_squares(
         self,
@@ -244,19 +237,10 @@ class Colorizer:
         return self._generate(sketches, stacked_hints, stacked_palettes, stacked_seeds)
 
     def require(self, *, hints: bool, palette: bool) -> None:
-        """Checks that the run was trained with the guidance that it is going to get.
-
-        Args:
-            hints: whether there are hints.
-            palette: whether there is a palette.
-
-        Raises:
-            UserError: the run was trained without.
-        """
-        refused = {"hints": hints and not self.takes_hints,
-                   "palette": palette and not self.takes_palette}  # fmt: skip
-        for name, is_refused in refused.items():
-            if is_refused:
+        """Raises a `UserError` if guidance is given of a kind that the run does not take."""
+        takes = {"hints": self.takes_hints, "palette": self.takes_palette}
+        for name, is_given in (("hints", hints), ("palette", palette)):
+            if is_given and not takes[name]:
                 raise UserError(
                     f"{self._workdir} takes no {name}: it was trained with "
                     f"config.generator.{name}=False"

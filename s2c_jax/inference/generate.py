@@ -16,9 +16,6 @@ UInt8Pictures = UInt8[np.ndarray, "batch height width 3"]
 UInt8Hints = UInt8[np.ndarray, "batch height width 4"]
 UInt8Palettes = UInt8[np.ndarray, "batch 4 4 4"]
 UInt32Seeds = UInt32[np.ndarray, " batch"]
-# Inference with a generator. The arguments are those of the function that `make_generate` returns,
-# without the variables.
-Generate = Callable[..., UInt8Pictures]
 
 
 def make_generate(generator: Generator) -> Callable[..., UInt8Pictures]:
@@ -26,9 +23,6 @@ def make_generate(generator: Generator) -> Callable[..., UInt8Pictures]:
 
     A sketch's picture does not depend on the other sketches of its batch: batch norm uses its
     running averages, and dropout is off or has a seed for each picture.
-
-    Args:
-        generator: the network.
 
     Returns:
         A function that colours any number of sketches of the network's size:

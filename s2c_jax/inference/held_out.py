@@ -14,15 +14,10 @@ from s2c_jax.inference.jobs import check_overwrite
 def colorize_held_out(
     colorizer: Colorizer, workdir: Path, count: int, output: Path, overwrite: bool
 ) -> None:
-    """Colours the first validation pairs of the run's data set and lays them out on a sheet.
+    """Colours the first `count` validation pairs of the run's data set.
 
-    Args:
-        colorizer: the loaded generator.
-        workdir: the generator's run.
-        count: the number of pairs.
-        output: the folder for held_out_0001.png and so on, and for sheet.png, which shows sketches,
-            coloured pictures and true pictures side by side.
-        overwrite: whether to replace existing files.
+    The folder `output` gets held_out_0001.png and so on, and sheet.png, which shows sketches,
+    coloured pictures and true pictures side by side.
 
     Raises:
         UserError: the data set is not prepared, a file exists already, or the folder cannot be

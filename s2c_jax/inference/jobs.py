@@ -9,14 +9,7 @@ from s2c_jax.errors import UserError
 
 
 class Job(NamedTuple):
-    """A file to colour.
-
-    Attributes:
-        sketch: the sketch's file.
-        output: the file for the coloured picture.
-        hints: the file of the sketch's hints, or None.
-        seed: the variant's seed; None is the most likely colouring.
-    """
+    """A sketch's file, the file to write, the file of hints, and the seed of a variant."""
 
     sketch: Path
     output: Path
@@ -125,14 +118,14 @@ def _with_hints_of_folder(
 
 
 def _hints_name(job: Job, output: Path) -> Path:
-    """Returns the path of a job's hints in the folder of hints."""
+    """Returns the path of a job's hints, relative to the folder of hints."""
     is_in_folder = job.output.is_relative_to(output) and job.output != output
     name = job.output.relative_to(output) if is_in_folder else Path(job.sketch.name)
     return name.with_suffix(".png")
 
 
 def _variants(job: Job | UserError, seeds: Sequence[int]) -> list[Job | UserError]:
-    """Returns a job for each variant."""
+    """Returns a job for each variant, or the error."""
     if isinstance(job, UserError):
         return [job]
     return [
@@ -143,24 +136,18 @@ def _variants(job: Job | UserError, seeds: Sequence[int]) -> list[Job | UserErro
 
 def _without_collisions(jobs: list[Job | UserError]) -> list[Job | UserError]:
     """Replaces each job whose output is an input or an earlier job's output by an error."""
-    inputs = {
-        path.resolve()
-        for job in jobs
-        if isinstance(job, Job)
-        for path in (job.sketch, job.hints)
-        if path
-    }
+    found = [job for job in jobs if isinstance(job, Job)]
+    inputs = {path.resolve() for job in found for path in (job.sketch, job.hints) if path}
     sketch_of_output: dict[Path, Path] = {}
     for i, job in enumerate(jobs):
         if isinstance(job, UserError):
             continue
         output = job.output.resolve()
+        message = f"{job.sketch}: its output {job.output} is"
         if output in inputs:
-            jobs[i] = UserError(f"{job.sketch}: its output {job.output} is a sketch, or hints")
+            jobs[i] = UserError(f"{message} a sketch, or hints")
         elif output in sketch_of_output:
-            jobs[i] = UserError(
-                f"{job.sketch}: its output {job.output} is that of {sketch_of_output[output]}"
-            )
+            jobs[i] = UserError(f"{message} that of {sketch_of_output[output]}")
         else:
             sketch_of_output[output] = job.sketch
     return jobs

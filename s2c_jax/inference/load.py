@@ -23,11 +23,9 @@ class TrainedGenerator(NamedTuple):
 
 
 def load_generator(workdir: Path, step: int | str) -> TrainedGenerator:
-    """Loads a run's generator; its parameters are the averaged ones if the run averages them.
+    """Loads a run's generator from the checkpoint that `checkpoint.resolve_step` chooses.
 
-    Args:
-        workdir: the run's folder.
-        step: which checkpoint: a step, "last" or "best", see `checkpoint.resolve_step`.
+    The parameters are the averaged ones if the run averages them.
 
     Raises:
         UserError: the run or the checkpoint does not exist.

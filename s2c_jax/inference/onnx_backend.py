@@ -11,13 +11,7 @@ from jaxtyping import Array, Float, Float32, PyTree
 
 from s2c_jax.errors import UserError
 from s2c_jax.inference.batching import batch_size
-from s2c_jax.inference.generate import (
-    Generate,
-    UInt8Hints,
-    UInt8Palettes,
-    UInt8Pictures,
-    UInt32Seeds,
-)
+from s2c_jax.inference.generate import UInt8Hints, UInt8Palettes, UInt8Pictures, UInt32Seeds
 from s2c_jax.models.convolution import single_operation_convolutions
 from s2c_jax.models.generator import Generator
 from s2c_jax.models.ranges import normalize, normalize_rgba, to_levels
@@ -26,11 +20,12 @@ from s2c_jax.models.ranges import normalize, normalize_rgba, to_levels
 _OPSET = 18
 
 
-def make_generate(generator: Generator, variables: PyTree) -> Generate:
+def make_generate(generator: Generator, variables: PyTree) -> Callable[..., UInt8Pictures]:
     """Returns inference with a generator in ONNX Runtime.
 
-    ONNX Runtime has no dropout: seeds change nothing for a generator with palettes, and are an
-    error for a generator without.
+    The result is the function of `generate.make_generate` with its variables bound. ONNX Runtime
+    has no dropout: seeds change nothing for a generator with palettes, and are an error for a
+    generator without.
 
     Raises:
         UserError: a package that this backend needs is not installed.
@@ -57,11 +52,10 @@ def make_generate(generator: Generator, variables: PyTree) -> Generate:
                 "use the backend jax"
             )
         inputs = _normalized_inputs(generator, sketches, hints, palettes)
-        color = [
-            session.run(["color"], {name: part[start : start + batch_size()]
-                                    for name, part in inputs.items()})[0]
-            for start in range(0, len(sketches), batch_size())
-        ]  # fmt: skip
+        color = []
+        for start in range(0, len(sketches), batch_size()):
+            rows = slice(start, start + batch_size())
+            color += session.run(["color"], {name: inputs[name][rows] for name in inputs})
         return np.asarray(to_levels(jnp.asarray(np.concatenate(color))))
 
     return generate
@@ -105,13 +99,9 @@ def to_onnx(generator: Generator, variables: PyTree) -> Any:
     logging.getLogger("onnx_ir").setLevel(logging.ERROR)
     with single_operation_convolutions():
         return jax2onnx.to_onnx(
-            inference_function(generator, variables),
-            shapes,
-            model_name="s2c_jax",
-            opset=_OPSET,
-            input_names=names,
-            output_names=["color"],
-        )
+            inference_function(generator, variables), shapes, model_name="s2c_jax", opset=_OPSET,
+            input_names=names, output_names=["color"],
+        )  # fmt: skip
 
 
 def network_inputs(generator: Generator) -> dict[str, tuple[int | str, ...]]:
@@ -131,21 +121,15 @@ def inference_function(
 ) -> Callable[..., Float[Array, "batch height width 3"]]:
     """Returns inference as a function of float32 arrays alone, which exporters can trace.
 
-    Args:
-        generator: the network.
-        variables: its variables, which become constants.
-
     Returns:
-        A function of the arrays of `network_inputs`, in that order, to RGB in [-1, 1].
+        A function of the arrays of `network_inputs`, in that order, to RGB in [-1, 1]. The
+        variables are its constants.
     """
     names, variables = list(network_inputs(generator)), jax.tree.map(jnp.asarray, variables)
 
     def color(sketch: Array, *guidance: Array) -> Array:
         arrays = dict(zip(names[1:], guidance, strict=True))
-        return jnp.asarray(
-            generator.apply(
-                variables, sketch, arrays.get("hints"), arrays.get("palette"), train=False
-            )
-        )
+        hints, palette = arrays.get("hints"), arrays.get("palette")
+        return jnp.asarray(generator.apply(variables, sketch, hints, palette, train=False))
 
     return color

@@ -16,11 +16,7 @@ from s2c_jax.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Reads the flags and serves until it is interrupted.
-
-    Args:
-        arguments: the command line after the program's name; None is the process's own.
-    """
+    """Reads the flags (by default those of the process) and serves until it is interrupted."""
     parser = cli.run_parser("web", __doc__)
     cli.add_backend_argument(parser)
     parser.add_argument("--host", default="127.0.0.1",
@@ -44,7 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _require_gradio() -> None:
-    """Checks that Gradio is installed."""
     try:
         import gradio  # noqa: F401
     except ImportError:
@@ -52,7 +47,7 @@ def _require_gradio() -> None:
 
 
 def _require_address(host: str, port: int) -> None:
-    """Checks that the server can listen at the address."""
+    """Raises a `UserError` if the server cannot listen at the address."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         socket.create_server((host, port), family=family).close()

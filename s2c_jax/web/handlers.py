@@ -15,7 +15,6 @@ from PIL import Image
 
 from s2c_jax import runtime
 from s2c_jax.drawing import compositing, image_files, layered_files, palette
-from s2c_jax.drawing.palette import RgbaPalette
 from s2c_jax.errors import UserError
 from s2c_jax.inference.colorizer import Colorizer, PreparedSketch, variant_seeds
 
@@ -27,20 +26,16 @@ MAX_VARIANTS = 8
 KEPT_SECONDS = 3600
 # Width and height, in pixels, that a picture on the page does not exceed; downloads have full size.
 _MAX_SHOWN = (1024, 1024)
-_EXPIRED = "this sketch has expired: upload it again"
 
 
 class Canvas(TypedDict):
-    """The value of a `gr.ImageEditor`.
+    """The value of a `gr.ImageEditor`."""
 
-    Attributes:
-        background: the picture that is drawn on.
-        layers: what was drawn, transparent elsewhere.
-        composite: the layers on the background; None if nothing was drawn.
-    """
-
+    # The picture that is drawn on.
     background: Image.Image | None
+    # What was drawn, transparent elsewhere.
     layers: list[Image.Image]
+    # The layers on the background; None if nothing was drawn.
     composite: Image.Image | None
 
 
@@ -71,7 +66,7 @@ class ColoredSketch(NamedTuple):
 
     def _read(self) -> Image.Image:
         if not self.file.exists():
-            raise UserError(_EXPIRED)
+            raise UserError("this sketch has expired: upload it again")
         return image_files.read(self.file, "the sketch")
 
 
@@ -96,7 +91,7 @@ class Handlers:
 
     Attributes:
         colorizer: the loaded generator.
-        folder: where files lie until they are downloaded.
+        folder: the folder where files lie until they are downloaded.
         kinds: the formats of downloads, such as "png".
     """
 
@@ -113,14 +108,7 @@ class Handlers:
         seed: float | None,
         *colors: str | None,
     ) -> tuple[gr.Gallery, ColoredSketch, int, tuple[Image.Image, Image.Image]]:
-        """Colours the canvases.
-
-        Args:
-            sketch: the sketch's canvas.
-            hints: the hints' canvas.
-            count: the number of variants; 1 is the most likely colouring.
-            seed: the seed of the variants.
-            *colors: the palette.
+        """Colours the sketch on the canvas in `count` variants; 1 is the most likely colouring.
 
         Returns:
             The gallery of variants, what is kept, the chosen variant, and what the slider shows.
@@ -130,7 +118,7 @@ class Handlers:
             raise UserError("these hints were painted on another sketch: look at Hints again")
         seeds = variant_seeds(int(seed or 0), min(int(count), MAX_VARIANTS)) if count > 1 else None
         text = ",".join(color for color in colors if color)
-        colored = self._color(picture, painted, _parse_palette(text), seeds)
+        colored = self._color(picture, painted, text, seeds)
         pairs = [colored.shown(variant) for variant in range(len(colored.variants))]
         gallery = [picture for _, picture in pairs] if len(pairs) > 1 else []
         return gr.Gallery(gallery, visible=bool(gallery)), colored, 0, pairs[0]
@@ -158,7 +146,7 @@ class Handlers:
         colored = self._color(
             image_files.read(Path(sketch), "the sketch"),
             image_files.read_rgba(Path(hints), "the hints") if hints else None,
-            _parse_palette(colors),
+            colors,
             None if seed is None else [int(seed) % 2**32],
         )
         return self._write(colored.layers(0), kind)
@@ -200,13 +188,14 @@ class Handlers:
         self,
         sketch: Image.Image,
         hints: Image.Image | None,
-        colors: RgbaPalette | None,
+        colors: str,
         seeds: Sequence[int] | None,
     ) -> ColoredSketch:
-        """Colours a sketch once for each seed, or without seeds once."""
-        prepared = self.colorizer.prepare(sketch, hints, "the hints")
+        """Colours a sketch once for each seed, or once if there are no seeds."""
         count = len(seeds) if seeds else 1
-        variants = self.colorizer.colorize([prepared] * count, [colors] * count, seeds)
+        palettes = [palette.from_colors(colors) if colors else None] * count
+        prepared = self.colorizer.prepare(sketch, hints)
+        variants = self.colorizer.colorize([prepared] * count, palettes, seeds)
         file = new_folder(self.folder) / "sketch.png"
         image_files.write_png(sketch, file)
         return ColoredSketch(file, prepared.network_input, variants)
@@ -221,7 +210,7 @@ class Handlers:
 
 
 def new_folder(parent: Path) -> Path:
-    """Makes a folder for one file in `parent`, and deletes folders older than `KEPT_SECONDS`."""
+    """Makes a folder for one file in `parent`, and deletes those older than `KEPT_SECONDS`."""
     parent.mkdir(exist_ok=True)
     for old in parent.iterdir():
         if time.time() - old.stat().st_mtime > KEPT_SECONDS:
@@ -240,8 +229,7 @@ def _sketch_of(canvas: Canvas | None) -> Image.Image:
     if not picture:
         raise UserError("there is no sketch yet: draw, upload or choose one")
     picture = image_files.to_rgb(picture)
-    if picture.width * picture.height > image_files.MAX_PIXELS:
-        raise UserError(f"{picture.width}x{picture.height} pixels are more than 4096x4096")
+    image_files.check_size(picture)
     return picture
 
 
@@ -252,10 +240,6 @@ def _hints_of(canvas: Canvas | None) -> Image.Image | None:
         layer = layer.convert("RGBA")
         painted = layer if painted is None else Image.alpha_composite(painted, layer)
     return painted if painted is not None and painted.getbbox() else None
-
-
-def _parse_palette(text: str) -> RgbaPalette | None:
-    return palette.from_colors(text) if text else None
 
 
 def _is_installed(suffix: str) -> bool:

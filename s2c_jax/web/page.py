@@ -2,10 +2,10 @@
 
 import collections
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import gradio as gr
-import gradio.helpers
+from gradio.components import Component
 from PIL import Image
 
 from s2c_jax.drawing import image_files, palette
@@ -27,102 +27,58 @@ CSS = """
 _EXAMPLES = Path(__file__).parent / "example_sketches"
 # Width and height of an empty canvas in pixels.
 _CANVAS_SIZE = (512, 512)
-# The most canvas pictures that were posted without the click that uses them; clients may leave.
+# The most canvas pictures that are kept until a click uses them; a client may leave before.
 _KEPT_CANVASES = 64
 # The pen's and the brush's width in pixels.
 _PEN_SIZE = 8
 _BRUSH_SIZE = 24
 _BRUSH_COLORS = (
-    "#d62828",
-    "#f77f00",
-    "#fcbf49",
-    "#6a994e",
-    "#4ea8de",
-    "#5a4fcf",
-    "#e5989b",
-    "#8d5524",
-)
+    "#d62828", "#f77f00", "#fcbf49", "#6a994e", "#4ea8de", "#5a4fcf", "#e5989b", "#8d5524",
+)  # fmt: skip
 # JavaScript that clicks the hidden button, which downloads the file.
 _CLICK_FILE = "() => document.querySelector('#file').click()"
-
-
-class _Inputs(NamedTuple):
-    """The components of the left column."""
-
-    sketch: gr.ImageEditor
-    upload: gr.UploadButton
-    hints_tab: gr.Tab
-    hints: gr.ImageEditor
-    colors: list[gr.ColorPicker]
-    no_palette: gr.Button
-    variants: gr.Slider
-    seed: gr.Number
-    go: gr.Button
-    examples: gradio.helpers.Examples
-
-
-class _Outputs(NamedTuple):
-    """The components of the right column."""
-
-    slider: gr.ImageSlider
-    gallery: gr.Gallery
-    kind: gr.Radio
-    get: gr.Button
-    file: gr.DownloadButton
+# Keeps an event out of the interface that programs call.
+_PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 
 
 def make_page(colorizer: Colorizer, workdir: Path, folder: Path) -> gr.Blocks:
-    """Builds the page.
-
-    Args:
-        colorizer: the loaded generator.
-        workdir: the generator's run.
-        folder: where files lie until they are downloaded.
-    """
+    """Builds the page of a run's generator; `folder` holds files until they are downloaded."""
     handlers = Handlers(colorizer, folder)
     with gr.Blocks(
         title="s2c_jax", analytics_enabled=False, delete_cache=(KEPT_SECONDS, KEPT_SECONDS)
     ) as page:
         gr.Markdown(f"# Colour a sketch\n{describe(colorizer, workdir)}")
-        colored, variant = gr.State(time_to_live=KEPT_SECONDS), gr.State(0)
         with gr.Row():
             with gr.Column():
-                inputs = _make_inputs(colorizer)
+                go, inputs = _add_inputs(handlers)
             with gr.Column():
-                outputs = _make_outputs(handlers.kinds)
-        _connect_coloring(handlers, inputs, outputs, colored, variant)
-        _connect_canvases(handlers, inputs)
+                _add_outputs(handlers, go, inputs)
         _add_program_interface(handlers)
-    for canvas in (inputs.sketch, inputs.hints):
-        canvas.blob_storage = Latest(_KEPT_CANVASES)
     return page
 
 
 def describe(colorizer: Colorizer, workdir: Path) -> str:
     """Returns what the page says about a run, in Markdown."""
-    guidance = [
-        name
-        for name, takes in (("hints", colorizer.takes_hints), ("palettes", colorizer.takes_palette))
-        if takes
-    ]
-    takes = f"takes {' and '.join(guidance)}" if guidance else "takes no hints or palettes"
+    guidance = ["hints"] * colorizer.takes_hints + ["palettes"] * colorizer.takes_palette
+    takes = f"takes {' and '.join(guidance) or 'no hints or palettes'}"
     return (
         f"By `{workdir}`, step {colorizer.step}: trained on {colorizer.trained_on} at "
         f"{colorizer.image_size} px, {takes}."
     )
 
 
-def _make_inputs(colorizer: Colorizer) -> _Inputs:
+def _add_inputs(handlers: Handlers) -> tuple[gr.Button, list[Component]]:
+    """Adds the left column; returns the button that colours and the inputs of `color_canvas`."""
     with gr.Tab("Sketch"):
         pen = gr.Brush(_PEN_SIZE, colors=["#000000"], default_color="#000000", color_mode="fixed")
-        sketch = _make_canvas_editor("Draw", "sketch", pen)
+        sketch = _add_canvas("Draw", "sketch", pen)
         upload = gr.UploadButton(
             "Upload a sketch", file_types=list(image_files.SUFFIXES), elem_id="upload"
         )
-    with gr.Tab("Hints", visible=colorizer.takes_hints) as hints_tab:
+    with gr.Tab("Hints", visible=handlers.colorizer.takes_hints) as hints_tab:
         brush = gr.Brush(_BRUSH_SIZE, colors=list(_BRUSH_COLORS), default_color=_BRUSH_COLORS[0])
-        hints = _make_canvas_editor("Dab colours", "hints", brush)
-    with gr.Tab("Palette", visible=colorizer.takes_palette):
+        hints = _add_canvas("Dab colours", "hints", brush)
+    with gr.Tab("Palette", visible=handlers.colorizer.takes_palette):
         gr.Markdown("Colours to use anywhere in the picture, as many as you choose.")
         with gr.Row():
             colors = [
@@ -134,93 +90,58 @@ def _make_inputs(colorizer: Colorizer) -> _Inputs:
         variants = gr.Slider(1, MAX_VARIANTS, 1, step=1, label="variants", elem_id="count")
         seed = gr.Number(0, label="their seed", precision=0, minimum=0, min_width=80)
     go = gr.Button("Colour", variant="primary", elem_id="go")
-    examples = gr.Examples(
-        [
-            {"background": str(path), "layers": [], "composite": None}
-            for path in sorted(_EXAMPLES.glob("*.png"))
-        ],
-        sketch,
-        label="Examples",
-        elem_id="examples",
+    canvases: list[object] = [
+        {"background": str(path), "layers": [], "composite": None}
+        for path in sorted(_EXAMPLES.glob("*.png"))
+    ]
+    examples = gr.Examples(canvases, sketch, label="Examples", elem_id="examples")
+    # Both canvases show the same sketch; hints belong to the sketch that they were painted on.
+    hints_tab.select(handlers.lay_under_hints, [sketch, hints], hints, **_PRIVATE)
+    upload.upload(handlers.on_upload, upload, [sketch, hints], **_PRIVATE)
+    examples.load_input_event.then(
+        handlers.clear_hints, sketch, hints, show_progress="hidden", **_PRIVATE
     )
-    return _Inputs(
-        sketch, upload, hints_tab, hints, colors, no_palette, variants, seed, go, examples
-    )
+    sketch.clear(lambda: make_canvas(_blank()), None, hints, **_PRIVATE)
+    hints.clear(handlers.clear_hints, sketch, hints, **_PRIVATE)
+    no_palette.click(lambda: [None] * len(colors), None, colors, **_PRIVATE)
+    return go, [sketch, hints, variants, seed, *colors]
 
 
-def _make_outputs(kinds: list[str]) -> _Outputs:
-    return _Outputs(
-        slider=gr.ImageSlider(label="Sketch | coloured", elem_id="result", buttons=["fullscreen"]),
-        gallery=gr.Gallery(
-            label="Variants", show_label=False, elem_id="variants", columns=4, fit_columns=False,
-            visible=False, allow_preview=False, object_fit="contain", buttons=[], interactive=False,
-        ),
-        kind=gr.Radio(kinds, value=kinds[0], label="format", elem_id="kind"),
-        get=gr.Button("Download", elem_id="download"),
-        file=gr.DownloadButton(visible="hidden", elem_id="file"),
+def _add_outputs(handlers: Handlers, go: gr.Button, inputs: list[Component]) -> None:
+    """Adds the right column; `go` colours the inputs."""
+    slider = gr.ImageSlider(label="Sketch | coloured", elem_id="result", buttons=["fullscreen"])
+    gallery = gr.Gallery(
+        label="Variants", show_label=False, elem_id="variants", columns=4, fit_columns=False,
+        visible=False, allow_preview=False, object_fit="contain", buttons=[], interactive=False,
     )  # fmt: skip
+    kind = gr.Radio(handlers.kinds, value=handlers.kinds[0], label="format", elem_id="kind")
+    get = gr.Button("Download", elem_id="download")
+    file = gr.DownloadButton(visible="hidden", elem_id="file")
+    colored, variant = gr.State(time_to_live=KEPT_SECONDS), gr.State(0)
+    outputs = [gallery, colored, variant, slider]
+    go.click(handlers.color_canvas, inputs, outputs, scroll_to_output=True, **_PRIVATE)
+    gallery.select(handlers.choose_variant, colored, [variant, slider], **_PRIVATE)
+    downloaded = get.click(handlers.download, [colored, variant, kind], file, **_PRIVATE)
+    downloaded.success(None, js=_CLICK_FILE)
 
 
-def _make_canvas_editor(label: str, name: str, brush: gr.Brush) -> gr.ImageEditor:
-    return gr.ImageEditor(
-        _blank(),
-        label=label,
-        elem_id=name,
-        type="pil",
-        format="png",
-        sources=(),
-        transforms=(),
-        layers=False,
-        canvas_size=_CANVAS_SIZE,
-        brush=brush,
+def _add_canvas(label: str, name: str, brush: gr.Brush) -> gr.ImageEditor:
+    canvas = gr.ImageEditor(
+        _blank(), label=label, elem_id=name, type="pil", format="png", sources=(), transforms=(),
+        layers=False, canvas_size=_CANVAS_SIZE, brush=brush, buttons=[],
         eraser=gr.Eraser(default_size=_BRUSH_SIZE),
-        buttons=[],
-    )
+    )  # fmt: skip
+    canvas.blob_storage = Latest(_KEPT_CANVASES)
+    return canvas
 
 
 def _blank() -> Image.Image:
     return Image.new("RGB", _CANVAS_SIZE, image_files.WHITE)
 
 
-def _connect_coloring(
-    handlers: Handlers, inputs: _Inputs, outputs: _Outputs, colored: gr.State, variant: gr.State
-) -> None:
-    """Connects colouring, choosing a variant and downloading."""
-    inputs.go.click(
-        handlers.color_canvas,
-        [inputs.sketch, inputs.hints, inputs.variants, inputs.seed, *inputs.colors],
-        [outputs.gallery, colored, variant, outputs.slider],
-        scroll_to_output=True,
-        api_visibility="private",
-    )
-    outputs.gallery.select(
-        handlers.choose_variant, colored, [variant, outputs.slider], api_visibility="private"
-    )
-    outputs.get.click(
-        handlers.download, [colored, variant, outputs.kind], outputs.file, api_visibility="private"
-    ).success(None, js=_CLICK_FILE)
-
-
-def _connect_canvases(handlers: Handlers, inputs: _Inputs) -> None:
-    """Keeps the same sketch on both canvases; hints belong to the sketch they were painted on."""
-    sketch, hints, colors = inputs.sketch, inputs.hints, inputs.colors
-    inputs.hints_tab.select(
-        handlers.lay_under_hints, [sketch, hints], hints, api_visibility="private"
-    )
-    inputs.upload.upload(
-        handlers.on_upload, inputs.upload, [sketch, hints], api_visibility="private"
-    )
-    inputs.examples.load_input_event.then(
-        handlers.clear_hints, sketch, hints, api_visibility="private", show_progress="hidden"
-    )
-    sketch.clear(lambda: make_canvas(_blank()), None, hints, api_visibility="private")
-    hints.clear(handlers.clear_hints, sketch, hints, api_visibility="private")
-    inputs.no_palette.click(lambda: [None] * len(colors), None, colors, api_visibility="private")
-
-
 def _add_program_interface(handlers: Handlers) -> None:
     """Adds /color, which programs call."""
-    inputs = [
+    fields = [
         gr.File(label="sketch", visible=False),
         gr.File(label="hints", visible=False),
         gr.Textbox("", label="palette", visible=False),
@@ -228,16 +149,13 @@ def _add_program_interface(handlers: Handlers) -> None:
         gr.Radio(handlers.kinds, value="png", label="format", visible=False),
     ]
     gr.Button(visible=False).click(
-        handlers.color_file,
-        inputs,
-        gr.File(visible=False),
-        api_name="color",
-        api_description="Colours a sketch.",
-    )
+        handlers.color_file, fields, gr.File(visible=False),
+        api_name="color", api_description="Colours a sketch.",
+    )  # fmt: skip
 
 
 class Latest(collections.OrderedDict[str, Item]):
-    """A dictionary that forgets the oldest item when it holds more than `count`."""
+    """A dictionary that forgets its oldest item when it holds more than `count`."""
 
     def __init__(self, count: int) -> None:
         super().__init__()

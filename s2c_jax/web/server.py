@@ -23,25 +23,20 @@ KEPT_PAGES = 128
 def serve(workdir: Path, step: int | str, backend: Backend, host: str, port: int) -> None:
     """Serves the page until the process gets SIGINT or SIGTERM.
 
-    It changes settings of the whole process: Pillow's limit of pixels, Gradio's temporary folder,
-    and the handler of SIGTERM.
-
-    Args:
-        workdir: the run's folder.
-        step: which checkpoint, see `Colorizer`.
-        backend: what computes the network, see `Colorizer`.
-        host: the address to listen at.
-        port: the port to listen at.
+    `Colorizer` explains the run's folder, step and backend. The server changes settings of the
+    whole process: Pillow's limit of pixels, Gradio's temporary folder, and the handler of SIGTERM.
 
     Raises:
         UserError: the run or the checkpoint does not exist.
     """
     colorizer = Colorizer(workdir, step, backend)
     # Compile before the first person waits for a picture.
-    colorizer.colorize_squares(
-        np.full((1, colorizer.image_size, colorizer.image_size, 3), 255, np.uint8)
-    )
-    _limit_pixels()
+    size = colorizer.image_size
+    colorizer.colorize_squares(np.full((1, size, size, 3), 255, np.uint8))
+    # Gradio decodes some pictures itself, so Pillow must refuse those of more than `MAX_PIXELS`.
+    # Pillow raises an error above twice its limit, and warns above the limit.
+    Image.MAX_IMAGE_PIXELS = image_files.MAX_PIXELS // 2
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
     with tempfile.TemporaryDirectory() as folder:
         # Gradio puts uploads there too, so they are deleted with the folder.
         os.environ["GRADIO_TEMP_DIR"] = folder
@@ -65,10 +60,3 @@ def serve(workdir: Path, step: int | str, backend: Backend, host: str, port: int
         )
         print(f"{url} colours by {workdir}, step {colorizer.step}; Ctrl-C ends it")
         page.block_thread()
-
-
-def _limit_pixels() -> None:
-    """Lets Pillow refuse pictures of more than `MAX_PIXELS`, since Gradio decodes some itself."""
-    # Pillow raises an error above twice its limit, and warns above the limit.
-    Image.MAX_IMAGE_PIXELS = image_files.MAX_PIXELS // 2
-    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)

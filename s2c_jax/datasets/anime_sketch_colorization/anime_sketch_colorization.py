@@ -1,4 +1,4 @@
-"""TFDS builder of Kaggle's Anime Sketch Colorization Pair."""
+"""TFDS builder of pairs from Kaggle's Anime Sketch Colorization Pair."""
 
 import sys
 from collections.abc import Iterator
@@ -11,12 +11,7 @@ import tqdm
 from PIL import Image
 
 from s2c_jax.datasets import pairs
-from s2c_jax.datasets.anime_sketch_colorization.archive import (
-    DOWNLOAD_INSTRUCTIONS,
-    HOMEPAGE,
-    open_archive,
-    split_halves,
-)
+from s2c_jax.datasets.anime_sketch_colorization import archive
 from s2c_jax.drawing import palette
 from s2c_jax.errors import UserError
 
@@ -33,7 +28,7 @@ _CITATION = """\
   howpublished = {https://www.kaggle.com/datasets/ktaebum/anime-sketch-colorization-pair},
 }
 """
-# The archive's folder of each split.
+# The folder of each split in the archive.
 _FOLDERS = {"train": "train", "validation": "val"}
 # The largest share of the files that may hold no pair; with more, the archive must be damaged.
 MAX_LEFT_OUT = 0.01
@@ -49,48 +44,43 @@ class AnimeSketchColorization(pairs.PairsBuilder[str]):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}  # noqa: RUF012
     BUILDER_CONFIGS: ClassVar[list[pairs.PairsConfig]] = pairs.configs(128, 256, 512)
-    MANUAL_DOWNLOAD_INSTRUCTIONS = DOWNLOAD_INSTRUCTIONS
+    MANUAL_DOWNLOAD_INSTRUCTIONS = archive.DOWNLOAD_INSTRUCTIONS
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.pairs_info(
-            description=_DESCRIPTION,
-            homepage=HOMEPAGE,
-            citation=_CITATION,
+            description=_DESCRIPTION, citation=_CITATION, homepage=archive.HOMEPAGE,
             metadata=tfds.core.MetadataDict(),
-        )
+        )  # fmt: skip
 
     def find(self, manual_dir: Path | None) -> dict[str, dict[str, str]]:
         """Finds the archive, and in it the member of each pair."""
-        self._archive = archive = open_archive(manual_dir)
-        self._colorgrams = set(archive.names("colorgram", ".json"))
-        members = {
-            split: {name: f"data/{folder}/{name}.png" for name in archive.names(folder, ".png")}
-            for split, folder in _FOLDERS.items()
-        }
+        self._archive = archive.open_archive(manual_dir)
+        self._colorgrams = set(self._archive.names("colorgram", ".json"))
+        members: dict[str, dict[str, str]] = {}
+        # The number of each folder's members that may still hold a pair.
+        self._remaining: dict[str, int] = {}
         for split, folder in _FOLDERS.items():
-            if not members[split]:
-                raise UserError(f"{archive.path} holds no data/{folder}/*.png")
-        self._may_leave_out = int(MAX_LEFT_OUT * sum(map(len, members.values())))
-        # By folder, how many of its members may still hold a pair.
-        self._remaining = {folder: len(members[split]) for split, folder in _FOLDERS.items()}
+            names = list(self._archive.names(folder, ".png"))
+            if not names:
+                raise UserError(f"{self._archive.path} holds no data/{folder}/*.png")
+            members[split] = {name: f"data/{folder}/{name}.png" for name in names}
+            self._remaining[folder] = len(names)
+        self._may_leave_out = int(MAX_LEFT_OUT * sum(self._remaining.values()))
         self.info.metadata.update(left_out={}, palette_computed=[])
         return members
 
     def make(self, source: str) -> pairs.Example:
         """Reads a member; adds "palette_computed", whether it has no readable colorgram file."""
-        color, sketch = split_halves(self._archive.read(source), source)
-        colors = self._colorgram(PurePosixPath(source).stem)
-        computed = colors is None
-        if colors is None:
-            # The archive's palettes are of the full size, so compute this one before resizing.
-            colors = palette.extract(np.asarray(color))
+        color, sketch = archive.split_halves(self._archive.read(source), source)
+        colorgram = self._colorgram(PurePosixPath(source).stem)
+        # The archive's palettes are of the full size, so compute this one before resizing.
+        colors = palette.extract(np.asarray(color)) if colorgram is None else colorgram
         size = (self.builder_config.size, self.builder_config.size)
         if color.size != size:
-            color, sketch = (
-                half.resize(size, Image.Resampling.LANCZOS) for half in (color, sketch)
-            )
+            color = color.resize(size, Image.Resampling.LANCZOS)
+            sketch = sketch.resize(size, Image.Resampling.LANCZOS)
         pair = pairs.encode(sketch=sketch, color=color, colors=colors)
-        return {**pair, "palette_computed": computed}
+        return {**pair, "palette_computed": colorgram is None}
 
     def generate(
         self, made: Iterator[tuple[str, pairs.Example | UserError]]

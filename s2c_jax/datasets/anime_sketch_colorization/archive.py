@@ -32,7 +32,7 @@ class Archive(NamedTuple):
 
     Attributes:
         path: the zip file or the folder.
-        members: by its path in the archive, such as data/train/79.png, the argument of `reader`.
+        members: the argument of `reader` for each path in the archive, such as data/train/79.png.
         reader: reads a member's bytes; several threads may call it at once.
     """
 
@@ -49,10 +49,7 @@ class Archive(NamedTuple):
                 yield path.stem
 
     def read(self, member: str) -> bytes:
-        """Reads a member.
-
-        Args:
-            member: its path in the archive.
+        """Reads a member by its path in the archive.
 
         Raises:
             UserError: the member is damaged.
@@ -66,10 +63,7 @@ class Archive(NamedTuple):
 
 
 def open_archive(manual_dir: Path | None) -> Archive:
-    """Opens the archive in a folder; kagglehub downloads it if it is not there.
-
-    Args:
-        manual_dir: see `find_archive`; None if the user names no folder.
+    """Opens the archive in a folder, as `find_archive` does; kagglehub downloads a missing one.
 
     Raises:
         UserError: the archive is damaged, or is not there and cannot be downloaded.
@@ -79,10 +73,7 @@ def open_archive(manual_dir: Path | None) -> Archive:
 
 
 def find_archive(folder: Path) -> Archive | None:
-    """Opens the archive in a folder, if it is there.
-
-    Args:
-        folder: holds the zip file, or the folder `data` that was extracted from it.
+    """Opens the archive in a folder: a zip file, or the folder `data` that was extracted from it.
 
     Raises:
         UserError: the zip file is damaged, as after an interrupted download.
@@ -93,22 +84,17 @@ def find_archive(folder: Path) -> Archive | None:
             return archive
     for path in (folder, folder / Path(_ZIP_FILES[0]).stem):
         if (path / "data").is_dir():
-            members = {
-                file.relative_to(path).as_posix(): str(file) for file in path.glob("data/*/*")
-            }
+            found = path.glob("data/*/*")
+            members = {file.relative_to(path).as_posix(): str(file) for file in found}
             return Archive(path, members, lambda file: Path(file).read_bytes())
     return None
 
 
 def split_halves(data: bytes, name: str) -> tuple[Image.Image, Image.Image]:
-    """Decodes a pair's file: the colour picture is on the left, the sketch on the right.
-
-    Args:
-        data: the PNG file.
-        name: the file's name, for messages.
+    """Decodes a PNG file that holds the colour picture on the left and the sketch on the right.
 
     Returns:
-        The colour picture and the sketch, RGB, each 512x512: `_center` pads or crops others.
+        The colour picture and the sketch, RGB, each padded or cropped to 512x512.
 
     Raises:
         UserError: the file does not decode, is not twice as wide as high (within one pixel), or one
@@ -129,7 +115,7 @@ def split_halves(data: bytes, name: str) -> tuple[Image.Image, Image.Image]:
 
 
 def _open_zip(path: Path) -> Archive | None:
-    """Opens a zip file; returns None if it holds no folder `data`, so is another archive."""
+    """Opens a zip file; returns None if it holds no folder `data` and thus is another archive."""
     try:
         file = zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile) as error:
@@ -144,14 +130,7 @@ def _open_zip(path: Path) -> Archive | None:
 
 
 def _download(manual_dir: Path | None) -> Archive:
-    """Downloads the archive with kagglehub, which keeps it, extracted, in a cache of its own.
-
-    Args:
-        manual_dir: where the archive was looked for, for messages.
-
-    Raises:
-        UserError: kagglehub is not installed, or the download fails.
-    """
+    """Downloads the archive with kagglehub, which keeps it, extracted, in a cache of its own."""
     missing = f"Kaggle's archive is not {f'in {manual_dir}' if manual_dir else 'there'}"
     try:
         import kagglehub

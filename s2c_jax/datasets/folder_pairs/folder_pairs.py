@@ -59,11 +59,9 @@ def find_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
     for name in sorted(sketches.keys() ^ colors.keys()):
         has, lacks = ("sketch", "color") if name in sketches else ("color", "sketch")
         raise UserError(f"{folder / has} has a picture {name!r}, {folder / lacks} has none")
-    held_out = sum(map(pairs.is_validation, sketches))
-    if not 0 < held_out < len(sketches):
-        raise UserError(
-            f"{folder} holds {len(sketches)} pairs, too few to hold a tenth out: add some"
-        )
+    count = len(sketches)
+    if not 0 < sum(map(pairs.is_validation, sketches)) < count:
+        raise UserError(f"{folder} holds {count} pairs, too few to hold a tenth out: add some")
     return {name: (sketches[name], colors[name]) for name in sketches}
 
 

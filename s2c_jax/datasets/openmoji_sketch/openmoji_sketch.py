@@ -38,11 +38,11 @@ _LICENSE = (
 _SVG = "http://www.w3.org/2000/svg"
 # The side in pixels at which drawings are selected, so that all configs hold the same drawings.
 _REFERENCE_SIZE = 64
-# The smallest mean darkness of a sketch, where 0 is white and 1 is black.
+# The smallest mean darkness of a sketch; 0 is white and 1 is black.
 _MIN_INK = 0.01
 # The smallest share of coloured pixels in a colour picture.
 _MIN_COLORED = 0.02
-# The difference between a coloured pixel's largest and smallest channel is above this, of 255.
+# The largest difference between the channels of a pixel that is not coloured, in [0, 255].
 _COLORED_CHROMA = 32
 
 
@@ -57,11 +57,9 @@ class OpenmojiSketch(pairs.PairsBuilder[Path]):
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.pairs_info(
-            description=_DESCRIPTION,
+            description=_DESCRIPTION, citation=_CITATION, license=_LICENSE,
             homepage="https://openmoji.org",
-            citation=_CITATION,
-            license=_LICENSE,
-        )
+        )  # fmt: skip
 
     def find(self, manual_dir: Path | None) -> dict[str, dict[str, Path]]:
         """Finds the SVG files that `select` keeps; `manual_dir` is not used."""
@@ -79,13 +77,10 @@ class OpenmojiSketch(pairs.PairsBuilder[Path]):
 
 
 def select(folder: Path) -> list[str]:
-    """Selects the drawings of the data set, as its description says.
+    """Selects the drawings of the data set by its description; returns their names, sorted.
 
     Args:
         folder: holds SVG files; a name is the emoji's code points in hexadecimal, joined by "-".
-
-    Returns:
-        The names, sorted.
     """
     kept: list[str] = []
     sketches: set[bytes] = set()
