@@ -32,7 +32,7 @@ _CHANGEABLE = (
     "optimizer.skip_not_finite", "validation.", "checkpoint.",
 )  # fmt: skip
 
-# Counts of something that a run needs.
+# Counts that must not be 0.
 _AT_LEAST_1 = (
     "batch_size", "num_epochs", "image_size", "dataset.num_threads", "discriminator.update_every",
     "validation.num_samples", "validation.every_epochs", "validation.num_pairs",
@@ -85,7 +85,7 @@ def default_config() -> ml_collections.ConfigDict:
 
     # Random changes of the training pairs, drawn anew in each step.
     config.augmentation = augmentation = ml_collections.ConfigDict()
-    # Whether half of the pairs are mirrored left to right.
+    # Whether half of the pairs, chosen at random, are mirrored left to right.
     augmentation.mirror = True
     # Pairs are enlarged by a random factor in [1, 1 + jitter], and a random window of the old size
     # is cut out; 0 is off.
@@ -106,15 +106,15 @@ def default_config() -> ml_collections.ConfigDict:
     # Whether the generator takes hints, which say where a colour goes. Training simulates hints
     # from the true colours.
     generator.hints = False
-    # Whether the generator takes a palette, which says which colours there are.
+    # Whether the generator takes a palette, which says which colours to use.
     generator.palette = False
 
     # The PatchGAN discriminator.
     config.discriminator = discriminator = ml_collections.ConfigDict()
     # The channels of the stride-2 convolutions.
     discriminator.channels = (64, 128, 256, 512)
-    # How the discriminator's probabilities for the patches of a picture enter the adversarial loss:
-    # "mean" averages them to one probability for each pair; "none" keeps one for each patch.
+    # How the probabilities of the patches of a pair enter the discriminator's loss and the
+    # adversarial loss: "mean" averages them to one probability, "none" keeps one for each patch.
     discriminator.pooling = "mean"
     # Steps between updates of the discriminator; 2 updates it in every second step.
     discriminator.update_every = 2
@@ -174,14 +174,12 @@ def default_config() -> ml_collections.ConfigDict:
 
 
 def enable_guidance(config: ml_collections.ConfigDict, variant: str) -> ml_collections.ConfigDict:
-    """Applies a config file's variant, the part behind a colon: configs/openmoji.py:hints.
+    """Changes settings to a config file's variant, the part behind a colon, and returns them.
 
     Args:
         config: the settings, which are changed.
-        variant: "hints" makes the generator take hints and palettes, "" makes it take neither.
-
-    Returns:
-        The settings.
+        variant: "hints", as in configs/openmoji.py:hints, makes the generator take hints and
+            palettes; "" makes it take neither.
 
     Raises:
         UserError: there is no such variant.
@@ -193,20 +191,12 @@ def enable_guidance(config: ml_collections.ConfigDict, variant: str) -> ml_colle
 
 
 def require_key(key: str) -> None:
-    """Checks that a key exists.
-
-    Args:
-        key: such as "loss.pixel".
-
-    Raises:
-        UserError: it does not exist; the message names the nearest key.
-    """
+    """Raises UserError, which names the nearest key, if a key such as "loss.pixel" is unknown."""
     keys = _flatten(default_config()).keys()
     if key not in keys:
         near = difflib.get_close_matches(key, keys, n=1, cutoff=0.4)
-        raise UserError(
-            f"config.{key}: no such key" + (f"; did you mean config.{near[0]}?" if near else "")
-        )
+        hint = f"; did you mean config.{near[0]}?" if near else ""
+        raise UserError(f"config.{key}: no such key{hint}")
 
 
 def validate(config: ml_collections.ConfigDict, num_devices: int) -> None:
@@ -221,17 +211,12 @@ def validate(config: ml_collections.ConfigDict, num_devices: int) -> None:
     """
     given = _flatten(config)
     _check_keys_and_types(given)
-    _check_ranges(given)
-    _check_choices(given)
+    _check_values(given)
     _check_sizes(given, num_devices)
 
 
 def save(config: ml_collections.ConfigDict, path: Path) -> None:
-    """Writes the settings as JSON.
-
-    Raises:
-        OSError: the file cannot be written; an earlier file stays as it was.
-    """
+    """Writes the settings as JSON, or raises OSError and leaves an earlier file as it was."""
     files.write_whole(path, (json.dumps(config.to_dict(), indent=2) + "\n").encode())
 
 
@@ -239,7 +224,7 @@ def load(path: Path) -> ml_collections.ConfigDict:
     """Reads settings that `save` wrote. Keys that a run may change may be missing.
 
     Raises:
-        UserError: the file cannot be read, or it lacks a key of this version or has another one.
+        UserError: the file cannot be read, or has other keys than this version.
     """
     config = default_config()
     try:
@@ -271,7 +256,7 @@ def require_same_run(old: ml_collections.ConfigDict, new: ml_collections.ConfigD
         for key in sorted(new_flat)
         if old_flat[key] != new_flat[key]
         and not key.startswith(_CHANGEABLE)
-        # The file of weights may have moved. Random filters, however, make another loss.
+        # The file of weights may have moved, but random filters are another loss.
         and not (key == "loss.feature_weights" and "random" not in (old_flat[key], new_flat[key]))
     ]
     if different:
@@ -296,8 +281,8 @@ def _check_keys_and_types(given: Mapping[str, Any]) -> None:
         _require(finite, given, key, "it must be finite")
 
 
-def _check_ranges(given: Mapping[str, Any]) -> None:
-    """Raises UserError unless each number lies in its range."""
+def _check_values(given: Mapping[str, Any]) -> None:
+    """Raises UserError unless each number lies in its range and each choice is in `CHOICES`."""
     for key in _AT_LEAST_1:
         _require(given[key] >= 1, given, key, "it must be at least 1")
     for key in _NOT_NEGATIVE:
@@ -308,10 +293,6 @@ def _check_ranges(given: Mapping[str, Any]) -> None:
     _require(given[key] > 0, given, key, "it must be positive")
     key = "loss.real_label"
     _require(0 < given[key] <= 1, given, key, "it must lie in (0, 1]")
-
-
-def _check_choices(given: Mapping[str, Any]) -> None:
-    """Raises UserError unless each choice is one of `CHOICES`."""
     for key, choices in CHOICES.items():
         listed = " or ".join(f'"{choice}"' for choice in choices)
         _require(given[key] in choices, given, key, f"it must be {listed}")
@@ -361,13 +342,9 @@ def _require_keys_of_this_version(
     """Raises UserError for unknown keys of a file, and for missing ones unless a run may change."""
     if given.keys().isdisjoint(expected):
         raise UserError(f"{path} does not hold a run's settings: it has none of their keys")
-    different = {
-        # Do not fill in the default: the run may have been trained with another value.
-        "missing": {
-            key for key in expected.keys() - given.keys() if not key.startswith(_CHANGEABLE)
-        },
-        "unknown": given.keys() - expected.keys(),
-    }
+    # Do not fill in a missing key's default: the run may have been trained with another value.
+    missing = [key for key in expected.keys() - given.keys() if not key.startswith(_CHANGEABLE)]
+    different = {"missing": missing, "unknown": given.keys() - expected.keys()}
     problems = [f"{kind}: {', '.join(sorted(keys))}" for kind, keys in different.items() if keys]
     if problems:
         raise UserError(
@@ -388,7 +365,7 @@ def _flatten(config: ml_collections.ConfigDict, prefix: str = "") -> dict[str, A
 
 
 def _with_tuples(value: object) -> object:
-    """Returns a JSON value with tuples instead of lists: JSON has no tuples, settings no lists."""
+    """Returns a JSON value with tuples, which settings have and JSON lacks, instead of lists."""
     if isinstance(value, dict):
         return {key: _with_tuples(item) for key, item in value.items()}
     return tuple(value) if isinstance(value, list) else value
