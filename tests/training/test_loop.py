@@ -12,7 +12,7 @@ import orbax.checkpoint as ocp
 import pytest
 from PIL import Image
 
-from s2c_jax import checkpoint, distributed
+from s2c_jax import checkpoint
 from s2c_jax.datasets import input_pipeline
 from s2c_jax.errors import UserError
 from s2c_jax.evaluation.scoring import Scores
@@ -252,40 +252,6 @@ def test_no_checkpoint_is_saved_after_a_gradient_that_is_not_finite(small_config
     with pytest.raises(UserError, match="step 1: the gradient is not finite"):
         train_lib.train_and_evaluate(small_config, tmp_path)
     assert checkpoint.all_steps(tmp_path) == []
-
-
-def test_on_gpu_one_program_for_each_branch_trains_like_the_condition(small_config, monkeypatch):
-    compile_one, programs = build.compile_ahead, []
-
-    def remember(*args):
-        programs.append(compile_one(*args))
-        return programs[-1]
-
-    monkeypatch.setattr(build, "compile_ahead", remember)
-    small_config.discriminator.update_every = 3
-    per_device = (8, small_config.batch_size // 8)
-    shapes = {"sketch": (64, 64, 3), "color": (64, 64, 3), "palette": (4, 4, 3)}
-    rng = np.random.default_rng(0)
-    batch = {
-        key: rng.integers(0, 256, (*per_device, *shape), np.uint8) for key, shape in shapes.items()
-    }
-    batch = jax.device_put(batch, distributed.batch_sharding())
-    losses, learnt = {}, {}
-    for backend in ("cpu", "gpu"):
-        monkeypatch.setattr(jax, "default_backend", lambda backend=backend: backend)
-        train_step = build.compile_step(small_config)
-        state = build.init_state(small_config)
-        losses[backend], learnt[backend] = [], []
-        for number in range(1, 7):
-            before = jax.device_get(state.discriminator.params)
-            state, metrics = train_step(number, state, batch)
-            losses[backend].append(jax.tree.leaves(jax.device_get(metrics)))
-            after = jax.device_get(state.discriminator.params)
-            if not all(map(np.array_equal, jax.tree.leaves(before), jax.tree.leaves(after))):
-                learnt[backend].append(number)
-    assert learnt == {"cpu": [3, 6], "gpu": [3, 6]}
-    np.testing.assert_allclose(losses["gpu"], losses["cpu"], rtol=1e-3)
-    assert [" conditional(" in each.as_text() for each in programs] == [True, False, False]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
