@@ -1,9 +1,9 @@
-"""Takes over a generator that was trained in Keras.
+"""Imports a generator that was trained in Keras.
 
 python -m s2c_jax.import_keras --config configs/sketch2color.py --workdir runs/keras generator.h5
 
-makes the workdir of a run whose first checkpoint is that generator: colorize colours with it, and
-training goes on from it.
+The workdir becomes that of a run whose first checkpoint holds the generator. `colorize` colours
+with it, and `main` trains it further.
 """
 
 from collections.abc import Sequence
@@ -20,20 +20,16 @@ from s2c_jax.training.import_keras import import_generator
 _EPSILON = absl_flags.DEFINE_float(
     "batch_norm_epsilon",
     None,
-    "The epsilon that the Keras model's batch norm adds to variances; default: what the file says, "
+    "The epsilon that the Keras model's batch norm adds to variances; default: the file's epsilon, "
     f"or Keras's own {KERAS_EPSILON}.",
 )
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Imports the file that the command line names.
-
-    Args:
-        arguments: the program's name, and the arguments that are no flags.
-    """
+    """Imports the file that the command line names."""
     with cli.user_errors():
         if len(arguments) != 2:
-            raise UserError("give one file of Keras, such as generator.h5")
+            raise UserError("give one Keras file, such as generator.h5")
         workdir = flags.workdir()
         import_generator(Path(arguments[1]), flags.CONFIG.value, workdir, _EPSILON.value)
     print(

@@ -1,5 +1,6 @@
 """The discriminator: a PatchGAN that judges a sketch and a colour picture together."""
 
+import functools
 from collections.abc import Sequence
 
 import flax.linen as nn
@@ -45,20 +46,15 @@ class Discriminator(nn.Module):
             The map of logits. The sigmoid of a logit is the probability that its patch is real.
             `losses.log_probabilities` pools the map to the probability of the pair.
         """
+        strided = functools.partial(Conv, size=4, stride=2, padding=1, dtype=self.dtype)
+        unpadded = functools.partial(Conv, size=2, stride=1, padding=0, dtype=self.dtype)
         x = jnp.concatenate([condition, color], axis=-1)
         for i, features in enumerate(self.channels):
             normalized = i > 0
-            x = Conv(
-                features, size=4, stride=2, padding=1,
-                dtype=self.dtype, train_bias=not normalized, name=f"conv_{i}",
-            )(x)  # fmt: skip
+            x = strided(features, train_bias=not normalized, name=f"conv_{i}")(x)
             if normalized:
                 x = BatchNorm(train, name=f"norm_{i}")(x)
             x = nn.leaky_relu(x, 0.2)
-        x = Conv(
-            self.channels[-1], size=2, stride=1, padding=0,
-            dtype=self.dtype, train_bias=False, name="patch",
-        )(x)  # fmt: skip
+        x = unpadded(self.channels[-1], train_bias=False, name="patch")(x)
         x = nn.leaky_relu(BatchNorm(train, name="patch_norm")(x), 0.2)
-        x = Conv(1, size=2, stride=1, padding=0, dtype=self.dtype, name="output")(x)
-        return x.astype(jnp.float32)
+        return unpadded(1, name="output")(x).astype(jnp.float32)

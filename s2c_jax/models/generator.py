@@ -1,5 +1,6 @@
 """The generator: a U-Net from a sketch to a colour picture."""
 
+import functools
 from collections.abc import Sequence
 
 import flax.linen as nn
@@ -88,14 +89,12 @@ class Generator(nn.Module):
 
     def _encode(self, x: _Activations, train: bool) -> tuple[_Activations, list[_Activations]]:
         """Returns the bottleneck, and the activations of the layers before it."""
+        conv = functools.partial(Conv, size=4, stride=2, padding=1, dtype=self.dtype)
         outputs = []
         last = len(self.channels) - 1
         for i, features in enumerate(self.channels):
             normalized = 0 < i < last
-            x = Conv(
-                features, size=4, stride=2, padding=1,
-                dtype=self.dtype, train_bias=not normalized, name=f"encoder_{i}",
-            )(x)  # fmt: skip
+            x = conv(features, train_bias=not normalized, name=f"encoder_{i}")(x)
             if normalized:
                 x = BatchNorm(train, name=f"encoder_norm_{i}")(x)
             x = nn.relu(x) if i == last else nn.leaky_relu(x, negative_slope=0.2)
@@ -127,6 +126,6 @@ class Generator(nn.Module):
                 x = nn.Dropout(self.dropout_rate, deterministic=not train)(x)
             elif i < self.dropout_layers and noise is not None:
                 x = dropout(x, self.dropout_rate, jax.vmap(jax.random.fold_in, (0, None))(noise, i))
-            # With the ReLUs before the concatenation, the residual is one array instead of two.
+            # ReLUs before the concatenation leave one residual array instead of two.
             x = jnp.concatenate([nn.relu(x), nn.relu(skip)], axis=-1)
         return x

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Key
 
 from s2c_jax.distributed import BATCH_AXIS
 from s2c_jax.models.convolution import add_bias, conv, conv_transpose
+from s2c_jax.models.convolution.shapes import Input, Output
 
 Upsampling = Literal["transposed", "resize"]
 
@@ -44,9 +45,7 @@ class Conv(nn.Module):
     train_bias: bool = True
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, "batch height width in"]
-    ) -> Float[Array, "batch new_height new_width out"]:
+    def __call__(self, x: Input) -> Output:
         """Applies the convolution."""
         shape = (self.size, self.size, x.shape[-1], self.features)
         kernel = self.param("kernel", _KERNEL_INIT, shape)
@@ -75,9 +74,7 @@ class Upsample(nn.Module):
     train_bias: bool = True
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, "batch height width in"]
-    ) -> Float[Array, "batch 2*height 2*width out"]:
+    def __call__(self, x: Input) -> Float[Array, "batch 2*height 2*width out"]:
         """Applies the convolution."""
         size = 3 if self.kind == "resize" else 4
         kernel = self.param("kernel", _KERNEL_INIT, (size, size, x.shape[-1], self.features))
@@ -91,22 +88,16 @@ class Upsample(nn.Module):
         return add_bias(conv_transpose(x, kernel, stride=2, padding=1), bias)
 
 
+_Activations = Float[Array, "batch height width features"]
+_Vector = Float[Array, " features"]
 # The output, the mean and the variance of `normalize_batch`.
-_Normalized = tuple[
-    Float[Array, "batch height width features"],
-    Float[Array, " features"],
-    Float[Array, " features"],
-]
+_Normalized = tuple[_Activations, _Vector, _Vector]
 # x, the scale, the mean, and 1 over the root of the variance.
 _Residuals = tuple[Array, Array, Array, Array]
 
 
 @jax.custom_vjp
-def normalize_batch(
-    x: Float[Array, "batch height width features"],
-    scale: Float[Array, " features"],
-    bias: Float[Array, " features"],
-) -> _Normalized:
+def normalize_batch(x: _Activations, scale: _Vector, bias: _Vector) -> _Normalized:
     """Batch normalisation (Ioffe & Szegedy 2015, algorithm 1) over the batches of all devices.
 
     Call it inside a mapped axis `BATCH_AXIS`.
@@ -161,9 +152,7 @@ class BatchNorm(nn.Module):
     train: bool
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, "batch height width features"]
-    ) -> Float[Array, "batch height width features"]:
+    def __call__(self, x: _Activations) -> _Activations:
         """Normalises in float32; the result has the dtype of x."""
         shape = x.shape[-1:]
         scale = self.param("scale", nn.initializers.ones, shape)
@@ -179,10 +168,8 @@ class BatchNorm(nn.Module):
         return y
 
 
-def dropout(
-    x: Float[Array, "batch height width features"], rate: float, keys: Key[Array, " batch"]
-) -> Float[Array, "batch height width features"]:
-    """Drops activations of each picture by its own key, whatever other pictures the batch has.
+def dropout(x: _Activations, rate: float, keys: Key[Array, " batch"]) -> _Activations:
+    """Drops activations of each picture by its own key, independently of its batch.
 
     Args:
         x: activations.

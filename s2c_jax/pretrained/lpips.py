@@ -23,8 +23,8 @@ class Lpips(NamedTuple):
     """The frozen network, for RGB pictures in [-1, 1].
 
     Attributes:
-        vgg: VGG16 with all thirteen convolutions of torchvision. Its scale and offset are those of
-            the authors, (x - shift) / scale: ImageNet's mean and deviation in [-1, 1].
+        vgg: torchvision's VGG16 with all thirteen convolutions. Its scale and offset are the
+            authors', (x - shift) / scale: ImageNet's mean and deviation in [-1, 1].
         linear: the weights of the channels of each block.
     """
 

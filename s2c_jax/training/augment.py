@@ -6,16 +6,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+_Pictures = Float[Array, "batch height width 3"]
+
 
 def augment(
-    keys: Key[Array, " batch"],
-    sketch: Float[Array, "batch height width 3"],
-    color: Float[Array, "batch height width 3"],
-    *,
-    mirror: bool,
-    jitter: float,
-) -> tuple[Float[Array, "batch height width 3"], Float[Array, "batch height width 3"]]:
-    """Mirrors and crops pairs at random. Both pictures of a pair change alike.
+    keys: Key[Array, " batch"], sketch: _Pictures, color: _Pictures, *, mirror: bool, jitter: float
+) -> tuple[_Pictures, _Pictures]:
+    """Mirrors and crops pairs at random, both pictures of a pair alike.
 
     Args:
         keys: one key an example, so that the result does not depend on how a batch is split.
@@ -23,19 +20,14 @@ def augment(
         color: pictures in [-1, 1].
         mirror: whether to flip half of the pairs left to right.
         jitter: pairs are enlarged by a random factor in [1, 1 + jitter], and a random window of the
-            original size is cut out (pix2pix section 6.2 enlarges 256 to 286: 0.117). 0 is off.
-
-    Returns:
-        Sketches and colour pictures in [-1, 1].
+            original size is cut out. Section 6.2 of pix2pix enlarges 256 to 286, by 1.117.
     """
     augment_one = functools.partial(_augment_pair, mirror=mirror, jitter=jitter)
-    pair = jax.vmap(augment_one)(keys, jnp.concatenate([sketch, color], axis=-1))
-    return pair[..., :3], pair[..., 3:]
+    pairs = jax.vmap(augment_one)(keys, jnp.concatenate([sketch, color], axis=-1))
+    return pairs[..., :3], pairs[..., 3:]
 
 
-def _augment_pair(
-    key: Key[Array, ""], pair: Float[Array, "height width 6"], *, mirror: bool, jitter: float
-) -> Float[Array, "height width 6"]:
+def _augment_pair(key: Array, pair: Array, *, mirror: bool, jitter: float) -> Array:
     mirror_key, scale_key, shift_key = jax.random.split(key, 3)
     if mirror:
         pair = jnp.where(jax.random.bernoulli(mirror_key), pair[:, ::-1], pair)

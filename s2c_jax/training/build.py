@@ -1,4 +1,4 @@
-"""Builds what a run trains with from its config: networks, losses' networks, step, first state."""
+"""Builds from a config what a run trains with: networks, VGG16, the step and the first state."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -21,13 +21,13 @@ from s2c_jax.training import state as state_lib
 from s2c_jax.training.state import TrainState
 from s2c_jax.training.step import Augmentation, Batch, LossWeights, Metrics, TrainStep
 
-# A step on all devices: from a replicated state, which is donated, and a batch whose arrays have a
-# leading axis of devices, to the new state and the metrics.
+# A step on all devices: takes a replicated state, which is donated, and a batch whose arrays have a
+# leading axis of devices, and returns the new state and the metrics.
 MappedStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 
 
 class Networks(NamedTuple):
-    """Both networks, and the optimiser of both."""
+    """The two networks, and the optimiser of both."""
 
     generator: Generator
     discriminator: Discriminator
@@ -35,25 +35,22 @@ class Networks(NamedTuple):
 
 
 def build_networks(config: ConfigDict) -> Networks:
-    """Returns generator, discriminator and optimiser, as the config has them."""
-    # As an injected array beta1 is no constant of the program. XLA would factor a constant 1/2 out
-    # of the sum of moments and gradients, compute the sum twice, and copy all moments.
+    """Returns the config's networks and optimiser."""
+    # Inject beta1 as an array. From a constant, XLA would factor 1/2 out of the sum of moments and
+    # gradients, compute the sum twice, and copy all moments.
     optimizer = optax.inject_hyperparams(optax.adam, static_args=("eps", "eps_root"))(
         config.optimizer.learning_rate, config.optimizer.beta1, config.optimizer.beta2
     )
     dtype = jnp.dtype(config.precision)
-    return Networks(
-        generator=Generator(**config.generator, dtype=dtype),
-        discriminator=Discriminator(config.discriminator.channels, dtype),
-        optimizer=optimizer,
-    )
+    generator = Generator(**config.generator, dtype=dtype)
+    return Networks(generator, Discriminator(config.discriminator.channels, dtype), optimizer)
 
 
 def load_vgg(config: ConfigDict) -> vgg16.Vgg16 | None:
-    """Returns VGG16 as `loss.feature_weights` names it, or None without a feature loss.
+    """Returns VGG16 with the weights of `loss.feature_weights`, or None without a feature loss.
 
     Raises:
-        UserError: the weights cannot be had.
+        UserError: the weights cannot be loaded.
     """
     if not config.loss.feature:
         return None
@@ -73,12 +70,12 @@ def load_vgg(config: ConfigDict) -> vgg16.Vgg16 | None:
 def build_step(
     config: ConfigDict, vgg: vgg16.Vgg16 | None = None, update_every: int | None = None
 ) -> TrainStep:
-    """Returns the step of one device, as the config has it.
+    """Returns the config's step of one device.
 
     Args:
         config: the run's settings.
-        vgg: the network of the feature-level loss, from `load_vgg`.
-        update_every: another value than `discriminator.update_every`; see `TrainStep`.
+        vgg: from `load_vgg`.
+        update_every: overrides `discriminator.update_every`.
     """
     networks = build_networks(config)
     return TrainStep(
@@ -95,41 +92,20 @@ def build_step(
 
 
 def map_over_devices(step: TrainStep, devices: Sequence[jax.Device] | None = None) -> MappedStep:
-    """Maps a step over devices by `jax.pmap`.
-
-    Args:
-        step: the step of one device.
-        devices: None is all devices.
-
-    Returns:
-        A function of a replicated state, which is donated, and a batch whose arrays have a leading
-        axis of devices. It is compiled when it is called, or ahead of time by its `lower`.
-    """
-    return cast(
-        MappedStep,
-        jax.pmap(
-            step,
-            axis_name=BATCH_AXIS,
-            in_axes=(None, 0),
-            out_axes=None,
-            donate_argnums=0,
-            devices=devices,
-        ),
+    """Maps a step over devices, by default all, by `jax.pmap`."""
+    mapped = jax.pmap(
+        step, BATCH_AXIS, in_axes=(None, 0), out_axes=None, donate_argnums=0, devices=devices
     )
+    return cast(MappedStep, mapped)
 
 
 def compile_step(
     config: ConfigDict, vgg: vgg16.Vgg16 | None = None
 ) -> Callable[[int, TrainState, Batch], tuple[TrainState, Metrics]]:
-    """Compiles the step that the training loop calls.
-
-    Args:
-        config: the run's settings.
-        vgg: the network of the feature-level loss, from `load_vgg`.
+    """Compiles the step that the training loop calls, with VGG16 from `load_vgg`.
 
     Returns:
-        A function from a step's number, from 1 on, the state and a batch to the new state and the
-        metrics.
+        A function of a step's number, from 1 on, and the arguments of a `MappedStep`.
     """
     update_every = config.discriminator.update_every
     # On GPU, lax.cond on the step number waits for the host. The host knows the number, so compile
@@ -148,18 +124,12 @@ def compile_step(
 
 
 def compile_ahead(step: MappedStep, config: ConfigDict) -> MappedStep:
-    """Compiles a mapped step for the shapes of `init_state` and `input_pipeline.train_batches`.
+    """Compiles a step for the shapes of `init_state` and `input_pipeline.train_batches`.
 
-    On CPU the compiler needs as much memory as training. Compiling before there is a state keeps
-    the two from needing it together.
-
-    Args:
-        step: from `map_over_devices`.
-        config: the run's settings.
+    Compile before there is a state: on CPU the compiler needs as much memory as training.
 
     Returns:
-        The compiled step, which takes these shapes only. With several processes, the step as it is,
-        which compiles when it is called.
+        The compiled step. With several processes, `step`, which compiles when it is called.
     """
     if jax.process_count() > 1:
         # Ahead-of-time executables reject process-local arrays.
@@ -172,11 +142,10 @@ def compile_ahead(step: MappedStep, config: ConfigDict) -> MappedStep:
         for key, shape in shapes.items()
     }
     state = jax.eval_shape(_state_initializer(config), _split_seed(config.seed)[0])
-    options = None
-    if jax.default_backend() == "cpu":
-        # This scheduler needs a seventh less memory than the default, which orders operations so
-        # that they can run concurrently.
-        options = {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"}
+    # This scheduler needs a seventh less memory than the default, which orders operations so that
+    # they can run concurrently.
+    scheduler = {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"}
+    options = scheduler if jax.default_backend() == "cpu" else None
     compiled = step.lower(state, batch).compile(compiler_options=options)  # type: ignore[attr-defined]
     runtime.trim_heap()
     return cast(MappedStep, compiled)
@@ -186,10 +155,9 @@ def init_state(config: ConfigDict) -> TrainState:
     """Returns the state at step 0, replicated over this process's devices."""
     # The program runs once, and on CPU most of its time is compilation: optimise it less.
     options = {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else None
+    replicated = distributed.replicated_sharding()
     initialize = jax.jit(
-        _state_initializer(config),
-        out_shardings=distributed.replicated_sharding(),
-        compiler_options=options,
+        _state_initializer(config), out_shardings=replicated, compiler_options=options
     )
     state: TrainState = initialize(_split_seed(config.seed)[0])
     runtime.trim_heap()
@@ -205,7 +173,6 @@ def _state_initializer(config: ConfigDict) -> Callable[[Key[Array, ""]], TrainSt
     )
 
 
-def _split_seed(seed: int) -> tuple[Key[Array, ""], Key[Array, ""]]:
+def _split_seed(seed: int) -> Key[Array, "2"]:
     """Returns the sources of the initial weights and of the steps' randomness."""
-    init_key, step_key = jax.random.split(jax.random.key(seed))
-    return init_key, step_key
+    return jax.random.split(jax.random.key(seed))

@@ -1,12 +1,11 @@
-"""Simulates, from the true colours, what people say about the colours that they want.
+"""Simulates from the true colours the guidance that people give: hints and palettes.
 
 Hints say which colour goes where; a palette says which colours there are. They are the local and
 the global hints of Zhang et al. 2017, Real-Time User-Guided Image Colorization with Learned Deep
-Priors. Both are RGBA with an alpha of 0 or 1, zeros where nothing is said.
+Priors. Both are RGBA: colours in [-1, 1] times alpha, and alpha, which is 0 or 1.
 """
 
 import math
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +13,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, UInt8
 
 from s2c_jax.models.ranges import normalize
 
-# The most marks of an example with hints; their number is log-uniform from 1 on.
+# The largest number of marks of an example with hints. The number is log-uniform from 1 on.
 MAX_MARKS = 32
 # The share of examples without hints.
 _WITHOUT_HINTS = 0.25
@@ -26,35 +25,19 @@ _MAX_LENGTH = 0.25
 # the picture's side: people do not aim well.
 _PLACE_DEVIATION = 0.01
 # The greatest difference of a mark's colour from the true one, in [-1, 1], for each channel.
-_COLOR_DEVIATION = 0.08
+_MAX_COLOR_SHIFT = 0.08
 # The greatest difference of the true colours along a stroke, in [-1, 1], for each channel.
 _STROKE_TOLERANCE = 0.1
-# How likely a mark is on a pixel of paper, relative to a coloured pixel (1 + this).
+# The weight of a white pixel in the choice of a mark's place; that of a coloured one is 1 + this.
 _PAPER_WEIGHT = 0.1
 
 # The share of examples without a palette.
 _WITHOUT_PALETTE = 0.5
 # The share of palettes whose hues are turned, with those of the picture.
 _RECOLORED = 0.8
-# How likely a grey is in a palette, relative to the most saturated colour (1 + this): few people
-# ask for the greys between a line and the paper.
+# The weight of a grey in the choice of a palette's colours; that of the most saturated colour is
+# 1 + this. Few people ask for the greys between a line and the paper.
 _GREY_WEIGHT = 0.05
-
-
-class _Marks(NamedTuple):
-    """Dots and strokes in a picture's pixel coordinates (row, column).
-
-    Attributes:
-        start: where each mark begins.
-        vector: from its beginning to its end; zero for a dot.
-        radius: half of its width in pixels.
-        color: its colour in [-1, 1].
-    """
-
-    start: Float[Array, "marks 2"]
-    vector: Float[Array, "marks 2"]
-    radius: Float[Array, " marks"]
-    color: Float[Array, "marks 3"]
 
 
 def simulate_hints(
@@ -68,9 +51,6 @@ def simulate_hints(
         keys: one key an example, so that the result does not depend on how a batch is split.
         sketch: pictures in [-1, 1].
         color: their true colours in [-1, 1].
-
-    Returns:
-        Colours in [-1, 1] times alpha, and alpha, 0 or 1.
     """
     return jax.vmap(_simulate_hints_of_one)(keys, sketch, color)
 
@@ -89,51 +69,58 @@ def paint_marks(
     color: Float[Array, "height width 3"],
     count: Int[Array, ""],
 ) -> Float[Array, "height width 4"]:
-    """Paints dots and strokes in roughly the true colours, near where those are.
+    """Paints dots and strokes in roughly the true colours, near the pixels that have them.
 
     A mark begins at a pixel where the sketch is blank, most often a coloured one. Half of the marks
-    are dots. A stroke whose end or middle has another true colour is shortened to a dot.
+    are dots. A stroke along which the true colour changes is shortened to a dot.
 
     Args:
         key: the source of the marks.
         sketch: a picture in [-1, 1].
         color: its true colours in [-1, 1].
         count: the number of marks, at most `MAX_MARKS`. The same key gives the same first marks.
-
-    Returns:
-        Colours in [-1, 1] times alpha, and alpha, 0 or 1.
     """
-    marks = _draw_marks(key, sketch, color)
+    start, vector, radius, mark_color = _draw_marks(key, sketch, color)
     height, width, _ = color.shape
     rows, columns = jnp.mgrid[:height, :width].astype(jnp.float32)
-    row, column = (part[:, None, None] for part in marks.start.T)
-    down, right = (part[:, None, None] for part in marks.vector.T)
+    row, column = (part[:, None, None] for part in start.T)
+    down, right = (part[:, None, None] for part in vector.T)
     # The nearest point of each mark's axis, as a share of its length.
     along = (rows - row) * down + (columns - column) * right
     along = jnp.clip(along / jnp.maximum(down**2 + right**2, 1e-6), 0.0, 1.0)
     distance = jnp.hypot(rows - row - along * down, columns - column - along * right)
     number = jnp.arange(MAX_MARKS)[:, None, None]
     # A radius of half a pixel covers one pixel: the smallest dot.
-    covered = (distance <= jnp.maximum(marks.radius, 0.5)[:, None, None]) & (number < count)
+    covered = (distance <= jnp.maximum(radius, 0.5)[:, None, None]) & (number < count)
     # A pixel has the colour of the last mark that covers it.
     last = jnp.where(covered, number, -1).max(axis=0)
-    painted = jnp.concatenate([marks.color, jnp.ones((MAX_MARKS, 1))], axis=-1)[last]
+    painted = jnp.concatenate([mark_color, jnp.ones((MAX_MARKS, 1))], axis=-1)[last]
     return jnp.where((last >= 0)[..., None], painted, 0.0)
 
 
-def _draw_marks(key: Array, sketch: Array, color: Array) -> _Marks:
-    """Draws `MAX_MARKS` marks at random."""
+def _draw_marks(
+    key: Array, sketch: Array, color: Array
+) -> tuple[
+    Float[Array, "marks 2"],
+    Float[Array, "marks 2"],
+    Float[Array, " marks"],
+    Float[Array, "marks 3"],
+]:
+    """Draws `MAX_MARKS` dots and strokes at random, in pixel coordinates (row, column).
+
+    Returns:
+        The beginnings of the marks, the vectors from there to their ends (zero for a dot), half of
+        their widths, and their colours in [-1, 1].
+    """
     height, width, _ = color.shape
     side = max(height, width)
     place_key, shift_key, turn_key, length_key, radius_key, color_key = jax.random.split(key, 6)
     start = _draw_pixels(place_key, sketch, color)
     true_color = _color_at(color, start)
-
     turn = jax.random.uniform(turn_key, (MAX_MARKS,), maxval=2 * math.pi)
     # Half of the lengths are negative: these marks are dots.
-    length = (
-        jax.random.uniform(length_key, (MAX_MARKS,), minval=-_MAX_LENGTH, maxval=_MAX_LENGTH) * side
-    )
+    length = jax.random.uniform(length_key, (MAX_MARKS,), minval=-_MAX_LENGTH, maxval=_MAX_LENGTH)
+    length *= side
     direction = jnp.stack([jnp.sin(turn), jnp.cos(turn)], axis=-1)
     vector = jnp.maximum(length, 0.0)[:, None] * direction
     keeps_color = [
@@ -145,8 +132,8 @@ def _draw_marks(key: Array, sketch: Array, color: Array) -> _Marks:
     start += jnp.round(_PLACE_DEVIATION * side * jax.random.normal(shift_key, (MAX_MARKS, 2)))
     low, high = math.log(_MIN_RADIUS), math.log(_MAX_RADIUS)
     radius = jnp.exp(jax.random.uniform(radius_key, (MAX_MARKS,), minval=low, maxval=high)) * side
-    shift = jax.random.uniform(color_key, true_color.shape, minval=-1.0) * _COLOR_DEVIATION
-    return _Marks(start, vector, radius, jnp.clip(true_color + shift, -1.0, 1.0))
+    shift = jax.random.uniform(color_key, true_color.shape, minval=-1.0) * _MAX_COLOR_SHIFT
+    return start, vector, radius, jnp.clip(true_color + shift, -1.0, 1.0)
 
 
 def _draw_pixels(key: Array, sketch: Array, color: Array) -> Float[Array, "marks 2"]:
@@ -184,8 +171,8 @@ def simulate_palettes_and_recolor(
     """Simulates palettes, and recolours the pictures of some of them.
 
     Half of the examples have no palette. A quarter have the picture's own palette by band. A
-    quarter have one to four of its colours, more often saturated ones, which hold for all bands.
-    People ask for colours that a drawing is not known for, so most examples with a palette have the
+    quarter have one to four of its colours, more often saturated ones, the same in all bands.
+    People ask for colours that a drawing is not known for. So most examples with a palette have the
     hues of palette and picture turned by the same angle.
 
     Args:
@@ -194,7 +181,7 @@ def simulate_palettes_and_recolor(
         color: the pictures, in [-1, 1].
 
     Returns:
-        The palettes, colours in [-1, 1] times alpha, and alpha, 0 or 1; and the pictures.
+        The palettes and the pictures.
     """
     return jax.vmap(_simulate_palette_of_one)(keys, normalize(palettes), color)
 
@@ -206,12 +193,10 @@ def _simulate_palette_of_one(key: Array, own: Array, color: Array) -> tuple[Arra
     angle = jnp.where(recolored, jax.random.uniform(angle_key) * 2 * math.pi, 0.0)
     rotation = hue_rotation(angle)
     own, color = (jnp.clip(colors @ rotation.T, -1.0, 1.0) for colors in (own, color))
-
     colors = own.reshape(16, 3)
     saturation = _GREY_WEIGHT + jnp.ptp(colors, axis=-1) / 2
-    picked = jax.random.choice(
-        pick_key, colors, (4,), replace=False, p=saturation / saturation.sum()
-    )
+    share = saturation / saturation.sum()
+    picked = jax.random.choice(pick_key, colors, (4,), replace=False, p=share)
     anywhere = jnp.broadcast_to(picked, (4, 4, 3))
     by_band = jax.random.bernoulli(band_key)
     count = jnp.where(by_band, 4, jax.random.randint(count_key, (), 1, 5))
@@ -222,12 +207,9 @@ def _simulate_palette_of_one(key: Array, own: Array, color: Array) -> tuple[Arra
 
 
 def hue_rotation(angle: Float[Array, ""]) -> Float[Array, "3 3"]:
-    """Returns the matrix that turns the hues of RGB colours and keeps their luma and all greys.
+    """Returns the matrix that turns the hues of RGB colours by an angle in radians.
 
-    It rotates the plane of I and Q in YIQ (FCC 1953).
-
-    Args:
-        angle: in radians.
+    It rotates the plane of I and Q in YIQ (FCC 1953), which keeps luma and greys.
     """
     to_yiq = jnp.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
     sine, cosine = jnp.sin(angle), jnp.cos(angle)

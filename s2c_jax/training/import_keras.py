@@ -6,7 +6,7 @@ from pathlib import Path
 import jax
 import ml_collections
 
-from s2c_jax import checkpoint
+from s2c_jax import checkpoint, distributed
 from s2c_jax import config as config_lib
 from s2c_jax.errors import UserError
 from s2c_jax.pretrained.keras_generator import ArchitectureMismatch, read_generator
@@ -22,8 +22,7 @@ def import_generator(
 ) -> None:
     """Begins a run whose checkpoint at step 0 holds a generator from Keras.
 
-    The discriminator and the optimisers' states are new; the moving average, if the config has one,
-    starts at the generator.
+    The discriminator and the optimisers' states are new. A moving average starts at the generator.
 
     Args:
         path: the Keras file, see `read_generator`.
@@ -32,15 +31,15 @@ def import_generator(
         epsilon: see `read_generator`.
 
     Raises:
-        UserError: a setting is not that of the Keras model, the file does not hold such a
-            generator, or the workdir has checkpoints or cannot be written.
+        UserError: a setting differs from the Keras model's, the file does not hold the model, or
+            the workdir has checkpoints or cannot be written.
     """
     config_lib.validate(config, jax.device_count())
     for key, needed in _ARCHITECTURE.items():
         if config.generator[key] != needed:
             raise UserError(
                 f"config.generator.{key} must be {needed!r} as in Keras's model: "
-                "configs/sketch2color.py has all that it needs"
+                "configs/sketch2color.py has its settings"
             )
     if checkpoint.all_steps(workdir):
         raise UserError(f"{workdir} holds checkpoints already: take another workdir")
@@ -49,11 +48,11 @@ def import_generator(
         variables = read_generator(path, jax.device_get(state.generator.variables), epsilon)
     except ArchitectureMismatch as error:
         raise UserError(f"{error}: config.generator.channels must be the model's") from None
-    shardings = jax.tree.map(lambda leaf: leaf.sharding, state.generator.variables)
+    variables = jax.device_put(variables, distributed.replicated_sharding())
     state = dataclasses.replace(
         state,
-        generator=dataclasses.replace(state.generator, **jax.device_put(variables, shardings)),
-        ema=None if state.ema is None else jax.device_put(variables, shardings),
+        generator=dataclasses.replace(state.generator, **variables),
+        ema=None if state.ema is None else variables,
     )
     with (
         claim_workdir(config, workdir),

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,10 +27,9 @@ from s2c_jax.training.workdir import claim_workdir
 
 
 def train_and_evaluate(config: ConfigDict, workdir: Path) -> signal.Signals | None:
-    """Trains, or goes on from the last sound checkpoint in `workdir`.
+    """Trains, from the last sound checkpoint in `workdir` if there is one.
 
-    SIGTERM and SIGINT stop training after the current step, or after the end of the epoch if the
-    step is its last, with a checkpoint.
+    SIGTERM and SIGINT save a checkpoint after the current step and end training.
 
     Args:
         config: see `config.default_config`.
@@ -41,9 +39,9 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> signal.Signals | No
         The signal that stopped the run, or None if it came to its end.
 
     Raises:
-        UserError: a setting, the data or the workdir is wrong, or another process trains in it;
-            nothing in it has been changed. Or a step's gradient was not finite, or a checkpoint
-            cannot be written; the checkpoints before it stay.
+        UserError: a setting, the data or the workdir is wrong, or another process trains in the
+            workdir, which is left unchanged. Or a step's gradient is not finite, or a checkpoint
+            cannot be written; earlier checkpoints stay.
     """
     config_lib.validate(config, jax.device_count())
     train_source, validation_source = (
@@ -52,20 +50,16 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> signal.Signals | No
         )
         for split in ("train", "validation")
     )
-    steps_per_epoch = input_pipeline.steps_per_epoch(train_source, config.batch_size)
+    schedule = _schedule(config, input_pipeline.steps_per_epoch(train_source, config.batch_size))
     vgg = load_vgg(config)
     with claim_workdir(config, workdir):
-        return _train(config, workdir, train_source, validation_source, steps_per_epoch, vgg)
+        return _train(config, workdir, train_source, validation_source, schedule, vgg)
 
 
 class Schedule(NamedTuple):
-    """Which steps, counted from 1, end an epoch, are validated and are checkpointed.
+    """Says which steps, counted from 1, end an epoch, and which a validation or checkpoint follows.
 
-    Attributes:
-        last_step: the step at which the run ends.
-        steps_per_epoch: the number of steps of an epoch.
-        validate_every: epochs between validations.
-        checkpoint_every: epochs between checkpoints.
+    The periods `validate_every` and `checkpoint_every` are in epochs.
     """
 
     last_step: int
@@ -74,15 +68,15 @@ class Schedule(NamedTuple):
     checkpoint_every: int
 
     def ends_epoch(self, step: int) -> bool:
-        """Returns whether an epoch ends with a step."""
+        """Returns whether a step is the last of an epoch."""
         return step % self.steps_per_epoch == 0
 
     def checkpoints(self, step: int) -> bool:
-        """Returns whether a step is followed by a checkpoint: the run's last one always is."""
+        """Returns whether a checkpoint follows a step; one always follows the last step."""
         return step == self.last_step or self._every(self.checkpoint_every, step)
 
     def validates(self, step: int) -> bool:
-        """Returns whether a step is followed by a validation: a checkpointed one always is."""
+        """Returns whether a validation follows a step; one precedes every checkpoint."""
         return self.checkpoints(step) or self._every(self.validate_every, step)
 
     def _every(self, epochs: int, step: int) -> bool:
@@ -100,33 +94,23 @@ def _schedule(config: ConfigDict, steps_per_epoch: int) -> Schedule:
 
 
 class _Validation:
-    """Colours the validation pairs as whoever loads a checkpoint does: in float32.
-
-    Attributes:
-        source: the validation pairs.
-        num_pairs: how many of them are measured, from the first on.
-        samples: the fixed pairs whose colourings are shown after every epoch.
-    """
+    """Colours validation pairs in float32, as the commands that load a checkpoint do."""
 
     def __init__(self, config: ConfigDict, source: PairSource) -> None:
-        self.source, self.num_pairs = source, config.validation.num_pairs
-        self.samples = input_pipeline.read_pairs(source, range(config.validation.num_samples))
-        self._generate: Callable[..., UInt8[np.ndarray, "batch height width 3"]] = make_generate(
-            Generator(**config.generator)
-        )
+        self._source, self._num_pairs = source, config.validation.num_pairs
+        self._samples = input_pipeline.read_pairs(source, range(config.validation.num_samples))
+        self._generate = make_generate(Generator(**config.generator))
 
     def measure(self, state: TrainState) -> dict[str, float]:
         """Returns the metrics of the generator that colours."""
         colorize = functools.partial(self._generate, state.colorizer)
-        return score(colorize, self.source, self.num_pairs).metrics
+        return score(colorize, self._source, self._num_pairs).metrics
 
     def columns(self, state: TrainState) -> dict[str, UInt8[np.ndarray, "count height width 3"]]:
-        """Returns the samples: sketches, their colourings, and the truth."""
-        return {
-            "sketch": self.samples["sketch"],
-            "coloured": self._generate(state.colorizer, self.samples["sketch"]),
-            "truth": self.samples["color"],
-        }
+        """Returns a sheet's columns: some sketches, their colourings, and the truth."""
+        sketch, color = self._samples["sketch"], self._samples["color"]
+        coloured = self._generate(state.colorizer, sketch)
+        return {"sketch": sketch, "coloured": coloured, "truth": color}
 
 
 def _train(
@@ -134,7 +118,7 @@ def _train(
     workdir: Path,
     train_source: PairSource,
     validation_source: PairSource,
-    steps_per_epoch: int,
+    schedule: Schedule,
     vgg: vgg16.Vgg16 | None,
 ) -> signal.Signals | None:
     train_step = compile_step(config, vgg)
@@ -146,9 +130,8 @@ def _train(
         seed=config.seed,
         num_threads=config.dataset.num_threads,
     )
-    schedule = _schedule(config, steps_per_epoch)
     with (
-        # Signals are handled until the last checkpoint is written.
+        # Handle signals until the last checkpoint is written.
         stop_on_signals() as stop,
         contextlib.closing(batches),
         checkpoint.open_manager(workdir, config.checkpoint.keep) as manager,
@@ -156,13 +139,15 @@ def _train(
         state = checkpoint.restore_latest(manager, state, batches, len(train_source))
         first_step = int(state.step)
         if first_step >= schedule.last_step:
-            _say_nothing_is_left(workdir, first_step, schedule.last_step)
+            if distributed.is_primary():
+                done = f"{workdir} is at step {first_step} of {schedule.last_step}"
+                print(f"{done}: there is nothing left to do")
             return None
         with Report(
             workdir,
             first_step,
             schedule.last_step,
-            steps_per_epoch,
+            schedule.steps_per_epoch,
             config.batch_size,
             skip_not_finite=config.optimizer.skip_not_finite,
         ) as report:
@@ -177,7 +162,7 @@ def _train(
                     report.drain()
                     metrics = validation.measure(state)
                 if schedule.ends_epoch(step):
-                    epoch = step // steps_per_epoch
+                    epoch = step // schedule.steps_per_epoch
                     report.log_epoch(epoch, metrics)
                     report.log_images(epoch, validation.columns(state))
                 stopped = stop.after(step)
@@ -190,8 +175,3 @@ def _train(
                 if stopped and step < schedule.last_step:
                     return stopped
             return None
-
-
-def _say_nothing_is_left(workdir: Path, step: int, last_step: int) -> None:
-    if distributed.is_primary():
-        print(f"{workdir} is at step {step} of {last_step}: there is nothing left to do")

@@ -1,10 +1,11 @@
 """The losses of Sketch2Color: pure functions of arrays.
 
 Names follow the article: x is the sketch, y the true colour picture, G(x) the generated one, D a
-probability and phi the activations of VGG16's block2_conv2. Every loss is one value an image,
-averaged over the batch. So it depends neither on the batch size nor on the number of devices.
+probability and phi the activations of VGG16's block2_conv2. Every loss is a mean over the pictures of
+a batch, so it depends neither on the batch size nor on the number of devices.
 """
 
+import functools
 from typing import Literal
 
 import jax
@@ -13,34 +14,30 @@ from jaxtyping import Array, Bool, Float
 
 Pooling = Literal["mean", "none"]
 
+_Pictures = Float[Array, "batch height width channels"]
+
 
 def log_probabilities(
     logits: Float[Array, "batch height width 1"], pooling: Pooling
 ) -> tuple[Float[Array, "batch patches"], Float[Array, "batch patches"]]:
-    """Returns log p and log(1 - p) of the probability that a pair is real.
+    """Returns log p and log(1 - p) of the probability p that a pair is real.
 
-    With `pooling="mean"`, p is the average of the patches' sigmoid probabilities: one probability a
-    pair, as in the article. Both logarithms are log-sum-exps of log-sigmoids, so that neither
-    overflows nor rounds to log 0, however large the logits are. With `pooling="none"`, every patch
-    has its own probability, as in pix2pix (Isola et al. 2017, section 3.2.2).
+    Both are computed from log-sigmoids, so that neither overflows nor rounds to log 0, however
+    large the logits are.
 
     Args:
         logits: the discriminator's map before its sigmoid, any finite value.
-        pooling: "mean" (patches = 1) or "none" (patches = height * width).
-
-    Returns:
-        log p and log(1 - p), both <= 0.
+        pooling: "mean" gives one probability a pair, the average of the patches' probabilities, as
+            in the article. "none" gives one probability a patch, as in pix2pix (Isola et al. 2017,
+            section 3.2.2).
     """
     flat = logits.reshape(logits.shape[0], -1).astype(jnp.float32)
     log_p, log_not_p = jax.nn.log_sigmoid(flat), jax.nn.log_sigmoid(-flat)
     if pooling == "none":
         return log_p, log_not_p
+    log_sum = functools.partial(jax.nn.logsumexp, axis=1, keepdims=True)
     log_count = jnp.log(flat.shape[1])
-
-    def log_mean(log_values: Float[Array, "batch patches"]) -> Float[Array, "batch 1"]:
-        return jax.nn.logsumexp(log_values, axis=1, keepdims=True) - log_count
-
-    return log_mean(log_p), log_mean(log_not_p)
+    return log_sum(log_p) - log_count, log_sum(log_not_p) - log_count
 
 
 def binary_cross_entropy(
@@ -49,24 +46,16 @@ def binary_cross_entropy(
     """BCE(D, label) = -mean(label log D + (1 - label) log(1 - D)).
 
     Args:
-        logits: the discriminator's map before its sigmoid.
+        logits: see `log_probabilities`.
         label: the target probability, in [0, 1].
-        pooling: how the map becomes probabilities; see `log_probabilities`.
+        pooling: see `log_probabilities`.
     """
     log_p, log_not_p = log_probabilities(logits, pooling)
     return -jnp.mean(label * log_p + (1 - label) * log_not_p)
 
 
-def pixel_loss(
-    generated: Float[Array, "batch height width channels"],
-    truth: Float[Array, "batch height width channels"],
-) -> Float[Array, ""]:
-    """The pixel-level loss: mean |y - G(x)|.
-
-    Args:
-        generated: pictures in [-1, 1].
-        truth: pictures in [-1, 1].
-    """
+def pixel_loss(generated: _Pictures, truth: _Pictures) -> Float[Array, ""]:
+    """The pixel-level loss of pictures in [-1, 1]: mean |y - G(x)|."""
     return jnp.mean(jnp.abs(truth - generated))
 
 
@@ -75,15 +64,15 @@ def palette_loss(
     palettes: Float[Array, "batch 4 4 4"],
     counted: Bool[Array, "batch height width"],
 ) -> Float[Array, ""]:
-    """The distance of coloured pixels to the nearest colour of the palette: mean min |c - G(x)|.
+    """The distance of pixels to the nearest colour of the palette: mean min |c - G(x)|.
 
     Without this loss a pixel becomes a mixture of the colours that it may have.
 
     Args:
         generated: pictures in [-1, 1].
         palettes: colours in [-1, 1], and alpha: 1 for a colour, 0 for an empty place.
-        counted: the pixels that should have a colour of the palette. Other pixels count as 0, and
-            so do all pixels of a picture whose palette is empty.
+        counted: the pixels that should have a colour of the palette. The distance of other pixels
+            is 0, and so is that of all pixels of a picture whose palette is empty.
     """
     colors = palettes.reshape(-1, 16, 4)
     nearest, smallest = jnp.zeros_like(generated), jnp.full(counted.shape, jnp.inf)
@@ -97,36 +86,19 @@ def palette_loss(
     return jnp.mean(jnp.where(counted, jnp.abs(nearest - generated).mean(axis=-1), 0.0))
 
 
-def feature_loss(
-    generated_features: Float[Array, "batch height width channels"],
-    true_features: Float[Array, "batch height width channels"],
-) -> Float[Array, ""]:
-    """The feature-level loss: the L2 norm of phi(y) - phi(G(x)), one norm an image, averaged.
-
-    Args:
-        generated_features: phi(G(x)), from `pretrained.vgg16.features`.
-        true_features: phi(y).
-    """
+def feature_loss(generated_features: _Pictures, true_features: _Pictures) -> Float[Array, ""]:
+    """The feature-level loss: the mean over pictures of the L2 norm of phi(y) - phi(G(x))."""
     difference = true_features - generated_features
     return jnp.mean(_safe_root(jnp.sum(jnp.square(difference), axis=(1, 2, 3))))
 
 
-def total_variation_loss(
-    generated: Float[Array, "batch height width channels"],
-) -> Float[Array, ""]:
-    """The root of the summed squared differences of neighbours, one root an image, averaged.
-
-    Args:
-        generated: pictures in [-1, 1].
-    """
+def total_variation_loss(generated: _Pictures) -> Float[Array, ""]:
+    """The root of the summed squared differences of neighbours in [-1, 1], a mean over pictures."""
     vertical = generated[:, 1:] - generated[:, :-1]
     horizontal = generated[:, :, 1:] - generated[:, :, :-1]
-    return jnp.mean(
-        _safe_root(
-            jnp.sum(jnp.square(vertical), axis=(1, 2, 3))
-            + jnp.sum(jnp.square(horizontal), axis=(1, 2, 3))
-        )
-    )
+    rows = jnp.sum(jnp.square(vertical), axis=(1, 2, 3))
+    columns = jnp.sum(jnp.square(horizontal), axis=(1, 2, 3))
+    return jnp.mean(_safe_root(rows + columns))
 
 
 def _safe_root(squares: Float[Array, " batch"]) -> Float[Array, " batch"]:

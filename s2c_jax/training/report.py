@@ -17,8 +17,8 @@ from s2c_jax import distributed
 from s2c_jax.drawing import image_files, sheets
 from s2c_jax.errors import UserError
 
-# Steps that may be queued on the devices: enough to keep the devices busy, few enough that neither
-# memory nor the displayed progress runs ahead.
+# Steps that may be queued on the devices: enough to keep them busy, few enough that the queue takes
+# little memory and the displayed progress is true.
 _STEPS_IN_FLIGHT = 2
 # Seconds between two plain lines within an epoch.
 _LINE_PERIOD = 30.0
@@ -31,7 +31,7 @@ class Report:
 
     Only the primary process shows and writes. TensorBoard's scalars are means over an epoch, and
     their step is the number of epochs done. A terminal shows a progress bar. Other outputs get a
-    line for each epoch, and within an epoch one every `_LINE_PERIOD` seconds.
+    line every `_LINE_PERIOD` seconds. Both get a line for each epoch.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Report:
         )
         self._in_flight: collections.deque[tuple[int, Mapping[str, Array]]] = collections.deque()
         self._step = first_step
-        self._run_time = self._line_time = time.perf_counter()
+        self._run_start = self._last_line = time.perf_counter()
         self._begin_epoch()
 
     def __enter__(self) -> "Report":
@@ -93,7 +93,7 @@ class Report:
     def _begin_epoch(self) -> None:
         """Resets what is measured over an epoch."""
         self._epoch_step = self._step
-        # The clock starts when the first batch is requested: time between epochs is not counted.
+        # Set when the first batch is requested, so that the time between epochs is not counted.
         self._epoch_start: float | None = None
         self._last_fetch = 0.0
         self._seconds_waited = 0.0
@@ -110,23 +110,23 @@ class Report:
         self._seconds_waited += time.perf_counter() - start
 
     def log_step(self, step: int, losses: Mapping[str, Float[Array, ""]]) -> None:
-        """Queues a step's losses; they are fetched when the devices have computed them.
+        """Queues a step's losses. A later call fetches them, since fetching waits for the devices.
 
         Args:
             step: the step's number, from 1 on.
             losses: scalars by name, on the devices, and "skipped_updates".
 
         Raises:
-            UserError: a step that is fetched now has a skipped update, without `skip_not_finite`.
+            UserError: see `drain`.
         """
         self._in_flight.append((step, losses))
         self._fetch(_STEPS_IN_FLIGHT)
 
     def drain(self) -> None:
-        """Waits for all steps so far, and fetches their losses.
+        """Fetches the losses of all steps so far.
 
         Raises:
-            UserError: one of them has a skipped update, without `skip_not_finite`.
+            UserError: a step has a skipped update, and `skip_not_finite` is not set.
         """
         self._fetch(0)
 
@@ -138,7 +138,7 @@ class Report:
             metrics: metrics of the validation pairs; empty if they were not measured.
 
         Raises:
-            UserError: a step of the epoch has a skipped update, without `skip_not_finite`.
+            UserError: see `drain`.
         """
         self.drain()
         speed = {
@@ -149,11 +149,8 @@ class Report:
         skipped = {"skipped_steps": self._skipped} if self._skip_not_finite else {}
         for name, value in {**self._means(), **speed, **skipped, **validation}.items():
             self._writer.add_scalar(name, value, epoch)
-        extra = "".join(
-            f"  validation/{name} {metrics[name]:.4f}"
-            for name in _METRICS_IN_LINE
-            if name in metrics
-        )
+        shown = [name for name in _METRICS_IN_LINE if name in metrics]
+        extra = "".join(f"  validation/{name} {metrics[name]:.4f}" for name in shown)
         wait = f"  waited for data {speed['speed/data_wait_share']:.1%}"
         self._print_line(f"epoch {epoch}", extra + wait)
         self._begin_epoch()
@@ -165,7 +162,7 @@ class Report:
 
         Args:
             epoch: the number of epochs done.
-            columns: the sheet's columns from left to right: pictures by title, uint8 RGB.
+            columns: the sheet's columns from left to right: pictures by title, RGB in [0, 255].
 
         Raises:
             UserError: the sheet cannot be written.
@@ -182,7 +179,7 @@ class Report:
         self._writer.flush()
 
     def _fetch(self, in_flight: int) -> None:
-        """Fetches the losses of the oldest steps until only `in_flight` steps are queued."""
+        """Fetches the losses of the oldest steps until at most `in_flight` steps are queued."""
         while len(self._in_flight) > in_flight:
             step, device_losses = self._in_flight.popleft()
             losses = dict(jax.device_get(device_losses))
@@ -191,7 +188,7 @@ class Report:
                 raise UserError(
                     f"step {step}: the gradient is not finite (D {losses['discriminator_loss']:g}, "
                     f"G {losses['generator_loss']:g}). The checkpoints in {self._workdir} are "
-                    "sound; see in its tensorboard/ what grew, and lower that loss's weight or "
+                    "sound. TensorBoard shows which loss grew: lower its weight or "
                     "config.optimizer.learning_rate, or set config.optimizer.skip_not_finite"
                 )
             self._step = step
@@ -201,7 +198,7 @@ class Report:
                     self._sums[name] += float(value)
             self._last_fetch = time.perf_counter()
             self._bar.update()
-            if self._bar.disable and self._last_fetch - self._line_time > _LINE_PERIOD:
+            if self._bar.disable and self._last_fetch - self._last_line > _LINE_PERIOD:
                 self._print_step_line()
 
     def _epoch_seconds(self) -> float:
@@ -217,31 +214,25 @@ class Report:
 
     def _print_step_line(self) -> None:
         """Prints a line about an epoch that has not ended."""
-        epoch = -(-self._step // self._steps_per_epoch)
-        self._print_line(f"epoch {epoch} (step {self._step})")
+        self._print_line(f"epoch {self._epoch_of(self._step)} (step {self._step})")
+
+    def _epoch_of(self, step: int) -> int:
+        return -(-step // self._steps_per_epoch)
 
     def _print_line(self, position: str, extra: str = "") -> None:
-        """Prints a line on standard error, on the primary process.
-
-        Args:
-            position: the epoch, and the step if the epoch has not ended.
-            extra: what stands between the losses and the speed.
-        """
+        """Prints a line on standard error: `position`, losses, `extra`, speed and time left."""
         if not distributed.is_primary():
             return
-        self._line_time = time.perf_counter()
-        seconds_per_step = (self._line_time - self._run_time) / (self._step - self._first_step)
+        self._last_line = time.perf_counter()
+        seconds_per_step = (self._last_line - self._run_start) / (self._step - self._first_step)
         left = tqdm.tqdm.format_interval(seconds_per_step * (self._last_step - self._step))
-        losses = "".join(
-            f"  {letter} {value:.3f}"
-            for letter, name in (("D", "discriminator_loss"), ("G", "generator_loss"))
-            if (value := self._means().get(name)) is not None
-        )
-        skipped = f"  skipped {self._skipped}" if self._skipped else ""
-        line = (
-            f"{position} of {-(-self._last_step // self._steps_per_epoch)}{losses}{skipped}{extra}"
-            f"  {self._images_per_second():.1f} images/s  {left} left"
-        )
+        means, line = self._means(), f"{position} of {self._epoch_of(self._last_step)}"
+        # An epoch whose steps were all skipped has no means.
+        if means:
+            line += f"  D {means['discriminator_loss']:.3f}  G {means['generator_loss']:.3f}"
+        if self._skipped:
+            line += f"  skipped {self._skipped}"
+        line += f"{extra}  {self._images_per_second():.1f} images/s  {left} left"
         # The terminal may be gone. Training continues without it.
         with contextlib.suppress(OSError):
             self._bar.write(line, file=sys.stderr)

@@ -1,6 +1,6 @@
-"""One training step: the discriminator, then the generator through the updated discriminator.
+"""One training step: updates the discriminator, then the generator through the discriminator.
 
-`TrainStep.__call__` is the algorithm; each of its phases is a method that can be called alone
+`TrainStep.__call__` is the algorithm. Each of its phases is a method that can be called alone
 inside a mapped axis `BATCH_AXIS`. Everything here is a pure function of arrays.
 """
 
@@ -29,14 +29,10 @@ Metrics = dict[str, Float[Array, ""]]
 
 
 class LossWeights(NamedTuple):
-    """The weights of the generator's losses.
+    """The weights of the generator's losses, see `losses`.
 
-    Attributes:
-        adversarial: of BCE(D(x, G(x)), 1).
-        pixel: of the pixel-level loss.
-        feature: of the feature-level loss; 0 leaves VGG16 out of the program.
-        total_variation: of the total variation.
-        palette: of the distance to the palette; unused by a generator that takes no palettes.
+    With a feature weight of 0 the program has no VGG16. A generator without palettes has no palette
+    loss.
     """
 
     adversarial: float
@@ -59,10 +55,10 @@ class Inputs(NamedTuple):
     Attributes:
         sketch: pictures in [-1, 1].
         color: their true colour pictures in [-1, 1].
-        condition: what the discriminator sees beside a colour picture: sketch RGB, then hint RGBA
-            if the generator takes hints.
-        hints: what the generator is told of which colour goes where, or None.
-        palettes: what the generator is told of which colours there are, or None.
+        condition: the discriminator's input beside a colour picture: sketch RGB, then hint RGBA if
+            the generator takes hints.
+        hints: simulated hints, or None if the generator takes none.
+        palettes: simulated palettes, or None if the generator takes none.
         dropout_key: the source of this device's dropout.
     """
 
@@ -75,7 +71,7 @@ class Inputs(NamedTuple):
 
 
 class Generated(NamedTuple):
-    """What one forward pass of the generator gives; both updates use it.
+    """The results of one forward pass of the generator, which both updates use.
 
     Attributes:
         color: generated colour pictures in [-1, 1].
@@ -99,13 +95,13 @@ class TrainStep:
         optimizer: the optimiser of both networks.
         key: the source of augmentation, hints, palettes and dropout, folded with the step.
         weights: the weights of the generator's losses.
-        real_label: the discriminator's label of a real pair: one-sided label smoothing (Salimans et
-            al. 2016, section 3.4); 1 is none.
-        pooling: how the discriminator's map becomes probabilities.
-        update_every: the discriminator is updated on the last of every this many batches; with 2 it
-            is not updated on even batches (0-based) and is on odd ones. 0: never updated.
-        ema_decay: of the moving average of the generator's variables; 0: no average, and the state
-            has none.
+        real_label: the discriminator's label of a real pair; less than 1 is one-sided label
+            smoothing (Salimans et al. 2016, section 3.4).
+        pooling: how the discriminator's map becomes probabilities, see `losses`.
+        update_every: steps between updates of the discriminator: 2 updates it on the second batch,
+            the fourth and so on; 0 never updates it.
+        ema_decay: the decay of the moving average of the generator's variables. With 0 the state
+            has no average.
         augmentation: how pairs are augmented.
         vgg: the network of the feature-level loss, needed if `weights.feature` is not 0.
     """
@@ -132,9 +128,9 @@ class TrainStep:
                 takes palettes.
 
         Returns:
-            The new state and the metrics, the same on all devices. A network whose gradient has no
-            finite norm keeps its parameters and statistics (for Adam's moments the gradient is
-            zero) and is counted in the metric "skipped_updates".
+            The new state and the metrics, the same on all devices. If the norm of a network's
+            gradient is not finite, the network keeps its parameters and statistics, Adam's moments
+            decay as with a gradient of zero, and the metric "skipped_updates" counts the update.
         """
         inputs = self.prepare(batch, state.step)
         generated = self.generate(state.generator, inputs)
@@ -153,11 +149,9 @@ class TrainStep:
         return new_state, jax.lax.pmean(metrics, BATCH_AXIS)
 
     def prepare(self, batch: Batch, step: Int[Array, ""]) -> Inputs:
-        """Normalises and augments a batch, and simulates what people would say of its colours.
+        """Normalises and augments a batch, and simulates hints and palettes.
 
-        Args:
-            batch: see `__call__`.
-            step: the number of batches before this one.
+        The random numbers depend on `step`, the number of batches before this one.
         """
         sketch, color = normalize(batch["sketch"]), normalize(batch["color"])
         augment_key, dropout_key, guidance_key = jax.random.split(
@@ -166,7 +160,7 @@ class TrainStep:
         device, devices = jax.lax.axis_index(BATCH_AXIS), jax.lax.axis_size(BATCH_AXIS)
 
         def example_keys(key: Key[Array, ""]) -> Key[Array, " batch"]:
-            """Returns a key an example, which does not depend on how the batch is split."""
+            """Returns one key an example, which does not depend on how the batch is split."""
             return jax.random.split(key, devices * len(sketch)).reshape(devices, -1)[device]
 
         if any(self.augmentation):
@@ -186,7 +180,7 @@ class TrainStep:
         return Inputs(sketch, color, condition, hints, palettes, dropout_key)
 
     def generate(self, network: NetworkState, inputs: Inputs) -> Generated:
-        """Runs the generator's forward pass; its residuals serve the update."""
+        """Runs the generator's forward pass, and keeps its residuals for the update."""
 
         def forward(params: PyTree) -> tuple[Array, PyTree]:
             color, variables = self.generator.apply(
@@ -210,53 +204,56 @@ class TrainStep:
         Args:
             state: the state before the step.
             inputs: from `prepare`.
-            fake: the generated colour pictures, through which there is no gradient.
+            fake: the generated colour pictures, which are constants here.
+        """
+        update = functools.partial(self._train_discriminator, inputs, fake)
+        measure = functools.partial(self._measure_discriminator, inputs, fake)
+        if self.update_every < 2:
+            # XLA would keep a condition whose result is constant.
+            network, found = (update if self.update_every else measure)(state.discriminator)
+        else:
+            is_last = state.step % self.update_every == self.update_every - 1
+            network, found = jax.lax.cond(is_last, update, measure, state.discriminator)
+        real, generated, skipped = found
+        return network, {
+            "discriminator_loss": 0.5 * (real + generated),
+            "discriminator_loss/real": real,
+            "discriminator_loss/generated": generated,
+            "skipped_updates": skipped,
+        }
+
+    def _train_discriminator(
+        self, inputs: Inputs, fake: Array, network: NetworkState
+    ) -> tuple[NetworkState, tuple[Array, Array, Array]]:
+        """Updates the discriminator by the gradient of the mean of its two losses.
 
         Returns:
-            The discriminator's new state and the metrics of its losses.
+            The new state; the losses BCE(D(x, y), real_label) and BCE(D(x, G(x)), 0); and 1 if the
+            update was skipped, else 0.
         """
-        update = functools.partial(self._learn_to_judge, inputs, fake)
-        measure = functools.partial(self._only_judge, inputs, fake)
-        if self.update_every < 2:
-            # XLA would keep a condition that is always true.
-            network, metrics = (update if self.update_every else measure)(state.discriminator)
-        else:
-            network, metrics = jax.lax.cond(
-                state.step % self.update_every == self.update_every - 1,
-                update,
-                measure,
-                state.discriminator,
-            )
-        loss = 0.5 * (metrics["discriminator_loss/real"] + metrics["discriminator_loss/generated"])
-        return network, {**metrics, "discriminator_loss": loss}
-
-    def _learn_to_judge(
-        self, inputs: Inputs, fake: Array, network: NetworkState
-    ) -> tuple[NetworkState, Metrics]:
-        """Updates the discriminator on ½ [BCE(D(x, y), real_label) + BCE(D(x, G(x)), 0)]."""
         loss_and_grads = jax.value_and_grad(self._discriminator_loss, has_aux=True)
         (real, batch_stats), real_grads = loss_and_grads(
             network.params, network.batch_stats, inputs.condition, inputs.color, self.real_label
         )
-        # One pass after the other: the activations of both need not be in memory together.
+        # Order the passes, so that memory never holds the activations of both.
         fake = scheduling.depend_on_tree(fake, real_grads)
         (generated, batch_stats), fake_grads = loss_and_grads(
             network.params, batch_stats, inputs.condition, fake, 0.0
         )
-        grads = jax.tree.map(lambda one, other: 0.5 * (one + other), real_grads, fake_grads)
+        grads = jax.tree.map(lambda real, fake: 0.5 * (real + fake), real_grads, fake_grads)
         network, skipped = self._apply_gradients(network, grads, batch_stats)
-        return network, _discriminator_metrics(real, generated, skipped)
+        return network, (real, generated, skipped)
 
-    def _only_judge(
+    def _measure_discriminator(
         self, inputs: Inputs, fake: Array, network: NetworkState
-    ) -> tuple[NetworkState, Metrics]:
-        """Computes the discriminator's losses and leaves it as it is."""
-        judge = functools.partial(
+    ) -> tuple[NetworkState, tuple[Array, Array, Array]]:
+        """Returns the same as `_train_discriminator`, with the state as it is."""
+        loss = functools.partial(
             self._discriminator_loss, network.params, network.batch_stats, inputs.condition
         )
-        real, _ = judge(inputs.color, self.real_label)
-        generated, _ = judge(fake, 0.0)
-        return network, _discriminator_metrics(real, generated, jnp.zeros(()))
+        real, _ = loss(inputs.color, self.real_label)
+        generated, _ = loss(fake, 0.0)
+        return network, (real, generated, jnp.zeros(()))
 
     def _discriminator_loss(
         self, params: PyTree, batch_stats: PyTree, condition: Array, color: Array, label: float
@@ -285,9 +282,6 @@ class TrainStep:
             discriminator: the discriminator's state after its update.
             inputs: from `prepare`.
             generated: from `generate`.
-
-        Returns:
-            The generator's new state and the metrics of its losses.
         """
         (loss, parts), color_grads = jax.value_and_grad(self._generator_loss, has_aux=True)(
             generated.color, discriminator, inputs
@@ -310,8 +304,8 @@ class TrainStep:
             "total_variation": losses.total_variation_loss(fake),
         }
         if inputs.palettes is not None and self.weights.palette:
-            asked = guidance.is_blank(inputs.sketch) & guidance.is_colored(inputs.color)
-            parts["palette"] = losses.palette_loss(fake, inputs.palettes, asked)
+            counted = guidance.is_blank(inputs.sketch) & guidance.is_colored(inputs.color)
+            parts["palette"] = losses.palette_loss(fake, inputs.palettes, counted)
         if self.weights.feature:
             assert self.vgg is not None, "a feature loss needs VGG16"
             parts["feature"] = losses.feature_loss(
@@ -324,17 +318,17 @@ class TrainStep:
     def _apply_gradients(
         self, network: NetworkState, grads: PyTree, batch_stats: PyTree
     ) -> tuple[NetworkState, Float[Array, ""]]:
-        """Updates a network by the gradients' mean over the devices, unless it is not finite.
+        """Updates a network by the gradients' mean over the devices, if the mean is finite.
 
         Returns:
             The new state, and 1 if the update was skipped, else 0.
         """
-        # For one device XLA would copy the gradients.
+        # On one device, XLA would copy the gradients for the mean.
         if jax.lax.axis_size(BATCH_AXIS) > 1:
             grads = jax.lax.pmean(grads, BATCH_AXIS)
         grads = scheduling.in_parameter_layout(grads, network.params)
-        # The norm makes every update wait for all gradients. XLA then knows that nothing reads the
-        # old parameters any more, and writes the new ones into the donated buffers.
+        # The norm makes every update wait for all gradients. Then nothing reads the old parameters
+        # any more, and XLA writes the new ones into the donated buffers.
         finite = jnp.isfinite(optax.tree.norm(grads))
         grads = jax.tree.map(lambda grad: jnp.where(finite, grad, 0.0), grads)
         updates, opt_state = self.optimizer.update(grads, network.opt_state, network.params)
@@ -347,26 +341,10 @@ class TrainStep:
         return NetworkState(params, batch_stats, opt_state), 1.0 - finite
 
     def average(self, state: TrainState, generator: NetworkState) -> PyTree:
-        """Returns the new moving average of the generator's variables, or None without one.
-
-        The decay starts small, so that the average soon forgets the first steps.
-
-        Args:
-            state: the state before the step.
-            generator: the generator's state after its update.
-        """
+        """Returns the moving average of the updated generator's variables, or None without one."""
         assert (state.ema is not None) == (self.ema_decay > 0), "an average needs a decay"
         if state.ema is None:
             return None
+        # The decay starts small, so that the average soon forgets the first steps.
         decay = jnp.minimum(self.ema_decay, (1 + state.step) / (10 + state.step))
         return optax.incremental_update(generator.variables, state.ema, 1 - decay)
-
-
-def _discriminator_metrics(
-    real: Float[Array, ""], generated: Float[Array, ""], skipped: Float[Array, ""]
-) -> Metrics:
-    return {
-        "discriminator_loss/real": real,
-        "discriminator_loss/generated": generated,
-        "skipped_updates": skipped,
-    }

@@ -10,21 +10,14 @@ from signal import Signals
 import jax
 from jax.experimental import multihost_utils
 
-# The file descriptor of standard error.
-_STDERR = 2
-
 
 class Stop:
-    """Says whether a signal has come.
-
-    Attributes:
-        signal: the signal that this process received, or None.
-    """
+    """Holds the signal that this process received, or None."""
 
     signal: Signals | None = None
 
     def after(self, step: int) -> Signals | None:
-        """Returns the signal to stop for after a step, or None; all processes get the same answer.
+        """Returns the signal that ends training after a step, or None, the same in all processes.
 
         Args:
             step: the number of steps done, which increases from call to call.
@@ -51,9 +44,10 @@ def stop_on_signals() -> Iterator[Stop]:
         stop.signal = Signals(number)
         for other in before:
             signal.signal(other, signal.SIG_DFL)
-        # Write to the descriptor: the handler may interrupt a print. The terminal may be gone.
+        # Write to standard error's descriptor, 2: the handler may interrupt a print. The terminal
+        # may be gone.
         with contextlib.suppress(OSError):
-            os.write(_STDERR, f"{stop.signal.name}: a checkpoint, then the end\n".encode())
+            os.write(2, f"{stop.signal.name}: a checkpoint, then the end\n".encode())
 
     for number in before:
         signal.signal(number, record)

@@ -1,4 +1,4 @@
-"""A run's workdir, which one process at a time trains in."""
+"""A run's workdir, in which one command at a time trains."""
 
 import contextlib
 from collections.abc import Iterator
@@ -17,12 +17,8 @@ def claim_workdir(config: ml_collections.ConfigDict, workdir: Path) -> Iterator[
     """Creates the workdir with its config.json, and locks other runs out of it.
 
     The primary process holds a lock on the empty file `workdir`/lock. The operating system
-    releases the lock when that process ends, however it ends. The file stays. On a file system
+    releases the lock when that process ends, however it ends; the file stays. On a file system
     without locks, filelock warns, and takes the file's existence for the lock.
-
-    Args:
-        config: the run's settings.
-        workdir: the run's folder.
 
     Raises:
         UserError: another process trains in the workdir, the workdir belongs to a run with other
@@ -48,7 +44,7 @@ def claim_workdir(config: ml_collections.ConfigDict, workdir: Path) -> Iterator[
 
 
 def _write_config(config: ml_collections.ConfigDict, workdir: Path) -> None:
-    """Writes config.json and creates the run's folders, unless the workdir has another run."""
+    """Writes config.json and creates the run's folders, unless the workdir is of another run."""
     file = workdir / "config.json"
     has_checkpoints = bool(checkpoint.all_steps(workdir))
     if file.exists() or has_checkpoints:

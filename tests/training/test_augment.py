@@ -4,14 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from s2c_jax.models.ranges import normalize
 from s2c_jax.training.augment import augment
-
-
-def test_normalize_maps_levels_to_the_range_of_tanh():
-    pictures = np.arange(256, dtype=np.uint8)[None, :, None, None].repeat(3, axis=-1)
-    expected = np.arange(256) / 127.5 - 1
-    np.testing.assert_allclose(normalize(jnp.asarray(pictures))[0, :, 0, 0], expected, atol=1e-6)
 
 
 def pairs(count=8):

@@ -1,4 +1,4 @@
-"""Simulated hints and palettes say what is true, near where it is, as often as they should."""
+"""Simulated hints and palettes have the true colours, in the shares that training needs."""
 
 import jax
 import jax.numpy as jnp
@@ -34,7 +34,7 @@ def test_a_quarter_of_the_examples_has_no_hints_and_the_others_one_to_many():
     assert set(np.unique(hints[..., 3])) == {0, 1}
     assert (hints[hints[..., 3] == 0] == 0).all()
     assert np.abs(hints).max() <= 1
-    # From a dot of a pixel to what covers a good part of the box.
+    # The smallest hints are a dot of one pixel; the largest cover a good part of the box.
     assert painted[painted > 0].min() == 1
     assert painted.max() > 100
 
@@ -47,11 +47,11 @@ def test_marks_have_roughly_the_true_colors_near_their_places(seed, count):
     rows, columns = np.nonzero(hints[..., 3])
     assert len(rows)
     for row, column in zip(rows, columns, strict=True):
-        # A mark's radius, and twice the shift's deviation twice over.
+        # A mark's radius and several standard deviations of its shift are less than 7 pixels.
         around = slice(max(0, row - 6), row + 7), slice(max(0, column - 6), column + 7)
         near = np.abs(color[0][around] - hints[row, column, :3]).max(axis=-1).min()
-        assert near <= guidance._COLOR_SHIFT + 1e-6
-    # No hint says that something is black: a person would paint what lies between the lines.
+        assert near <= guidance._MAX_COLOR_SHIFT + 1e-6
+    # No mark is black: people do not paint the lines.
     assert hints[rows, columns, :3].max(axis=-1).min() > 0.5
 
 
@@ -109,7 +109,7 @@ def test_half_have_no_palette_a_quarter_their_own_by_band_and_a_quarter_colors_f
     kinds = {"none": 0, "own": 0, "anywhere": 0}
     for given_palette, picture in zip(found, pictures, strict=True):
         alpha = given_palette[..., 3]
-        # The picture shows its palette, with the hues turned as the palette's are.
+        # The picture consists of its palette's colours, with the same turn of hues.
         colors = picture.reshape(4, 4, 3)
         if not alpha.any():
             kinds["none"] += 1
@@ -119,7 +119,7 @@ def test_half_have_no_palette_a_quarter_their_own_by_band_and_a_quarter_colors_f
             kinds["own"] += 1
         else:
             kinds["anywhere"] += 1
-            # The same one to four colours of the picture's in each band.
+            # Each band has the same one to four colours of the picture.
             assert (given_palette == given_palette[:1]).all()
             count = int(alpha[0].sum())
             assert list(alpha[0]) == [1] * count + [0] * (4 - count)
@@ -155,17 +155,11 @@ def test_saturated_colors_are_in_palettes_more_often_than_greys():
     own = np.full((4, 4, 3), 128, np.uint8)
     own[0, 0] = (255, 0, 0)
     found, _ = palettes_of(own)
-    # Of the one to four colours that are given anywhere, the first is red rather than one of the
+    # In palettes that hold for all bands, the first colour is often the one red, and not one of the
     # fifteen greys.
     anywhere = [p for p in found if p[0, 0, 3] and (p == p[:1]).all()]
     lively = [p for p in anywhere if np.ptp(p[0, 0, :3]) > 0.1]
     assert len(lively) > len(anywhere) / 3
-
-
-def test_normalize_rgba_maps_transparent_pixels_to_zeros():
-    levels = np.uint8([[255, 0, 128, 255], [255, 0, 128, 0]])
-    expected = np.float32([[1, -1, 128 / 127.5 - 1, 1], [0, 0, 0, 0]])
-    np.testing.assert_allclose(ranges.normalize_rgba(jnp.asarray(levels)), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -104,7 +104,7 @@ def test_losses_do_not_depend_on_the_batch_size(repeats):
 
 
 def palettes_of(count: int) -> np.ndarray:
-    """Palettes of which so many colours of each band are given; the others are no colours."""
+    """Returns palettes with `count` colours in each band; the other places are empty."""
     colors = np.random.default_rng(5).uniform(-1, 1, (len(pictures(0)), 4, 4, 3))
     alpha = np.broadcast_to((np.arange(4) < count)[:, None], (*colors.shape[:3], 1))
     return np.concatenate([colors * alpha, alpha], axis=-1)
@@ -113,26 +113,26 @@ def palettes_of(count: int) -> np.ndarray:
 @pytest.mark.parametrize("count", [1, 3, 4])
 def test_palette_loss_is_its_definition(count):
     generated, palettes = pictures(0), palettes_of(count)
-    asked = np.random.default_rng(1).random(SHAPE[:3]) < 0.5
+    counted = np.random.default_rng(1).random(SHAPE[:3]) < 0.5
     expected = 0.0
-    for picture, palette, mask in zip(generated, palettes, asked):
+    for picture, palette, mask in zip(generated, palettes, counted):
         given_colors = palette[palette[..., 3] > 0][:, :3]
         distances = np.abs(picture[:, :, None] - given_colors).mean(axis=-1).min(axis=-1)
         expected += (distances * mask).mean() / len(generated)
-    actual = losses.palette_loss(as_jax(generated), as_jax(palettes), jnp.asarray(asked))
+    actual = losses.palette_loss(as_jax(generated), as_jax(palettes), jnp.asarray(counted))
     np.testing.assert_allclose(actual, expected, rtol=1e-5)
 
 
 def test_palette_loss_pulls_counted_pixels_only_to_their_nearest_color():
     generated, palettes = pictures(0), palettes_of(4)
     palettes[0] = 0
-    asked = np.zeros(SHAPE[:3], bool)
-    asked[:2, 2:4] = True
-    arguments = as_jax(palettes), jnp.asarray(asked)
+    counted = np.zeros(SHAPE[:3], bool)
+    counted[:2, 2:4] = True
+    arguments = as_jax(palettes), jnp.asarray(counted)
     gradient = np.asarray(jax.grad(losses.palette_loss)(as_jax(generated), *arguments))
     assert not gradient[0].any()
-    assert not gradient[~asked].any()
-    for row, column in np.argwhere(asked[1]):
+    assert not gradient[~counted].any()
+    for row, column in np.argwhere(counted[1]):
         pixel = generated[1, row, column]
         colors = palettes[1, ..., :3].reshape(-1, 3)
         nearest = colors[np.abs(colors - pixel).mean(axis=-1).argmin()]

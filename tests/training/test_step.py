@@ -40,7 +40,7 @@ def make_batch(devices=1):
 def new_state(
     seed=0, *, generator=GENERATOR, discriminator=DISCRIMINATOR, optimizer=ADAM, averaged=False
 ):
-    """The state at step 0, on the host: a step that donates it donates a copy."""
+    """Returns the state at step 0 on the host, so that a step donates a copy."""
     networks = generator, discriminator, optimizer
     initialize = jax.jit(lambda key: init_state(key, *networks, SIZE, with_ema=averaged))
     return jax.device_get(initialize(jax.random.key(seed)))
@@ -78,13 +78,13 @@ def on_one_device(function):
     return lambda *arguments: jax.device_get(mapped(jnp.zeros(1), arguments))
 
 
-def one_devices_batch():
+def make_batch_of_one_device():
     return {name: pictures[0] for name, pictures in make_batch().items()}
 
 
 def test_prepare_normalizes_the_batch_and_conditions_on_the_sketch():
     step = make_step(GENERATOR, DISCRIMINATOR, ADAM, jax.random.key(7))
-    batch = one_devices_batch()
+    batch = make_batch_of_one_device()
     prepare = on_one_device(lambda batch: step.prepare(batch, jnp.int32(0))[:3])
     sketch, color, condition = prepare(batch)
     np.testing.assert_allclose(sketch, batch["sketch"] / 127.5 - 1, atol=1e-6)
@@ -98,7 +98,7 @@ def test_prepare_draws_other_augmentations_in_every_step():
     step = make_step(GENERATOR, DISCRIMINATOR, ADAM, key, augmentation=augmentation)
     prepare = on_one_device(lambda batch, number: step.prepare(batch, number).sketch)
     first, again, second = (
-        prepare(one_devices_batch(), number) for number in map(jnp.int32, (0, 0, 1))
+        prepare(make_batch_of_one_device(), number) for number in map(jnp.int32, (0, 0, 1))
     )
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, second)
@@ -113,7 +113,8 @@ def test_update_discriminator_measures_the_same_losses_whether_it_updates_or_not
 
     before, update = new_state(), on_one_device(update)
     (left, losses_0), (updated, losses_1) = (
-        update(before.replace(step=jnp.int32(number)), one_devices_batch()) for number in (0, 1)
+        update(before.replace(step=jnp.int32(number)), make_batch_of_one_device())
+        for number in (0, 1)
     )
     assert_trees_equal(left, before.discriminator)
     assert not np.array_equal(
@@ -132,7 +133,7 @@ def test_update_generator_lowers_the_generators_loss_on_the_same_batch():
 
     state, found, update = new_state(optimizer=step.optimizer), [], on_one_device(update)
     for _ in range(4):
-        network, metrics = update(state, one_devices_batch())
+        network, metrics = update(state, make_batch_of_one_device())
         found.append(metrics["generator_loss"])
         state = state.replace(generator=network)
     assert found == sorted(found, reverse=True)
@@ -162,9 +163,10 @@ def test_discriminator_is_updated_on_odd_batches_only(step):
 
 @pytest.mark.slow(reason="differentiates and compiles both updates a second time")
 def test_generator_is_updated_through_the_updated_discriminator():
-    """Both updates of an odd batch, redone one after the other with their losses written out.
+    """Compares both updates of an odd batch with updates whose losses are written out here.
 
-    With plain gradient descent a parameter's change is its gradient, so that a small one counts.
+    By plain gradient descent a parameter's change is proportional to its gradient, so that the
+    comparison includes small gradients.
     """
     before = jax.tree.map(jnp.asarray, new_state(optimizer=DESCENT))
     before = before.replace(step=jnp.ones((), jnp.int32))
@@ -300,7 +302,7 @@ def test_a_step_reduces_gradients_once_and_statistics_once_a_batch_norm():
     step = compiled(8, generator=generator, discriminator=discriminator, update_every=1)
     state = jax.eval_shape(lambda: new_state(generator=generator, discriminator=discriminator))
     program = step.lower(state, make_batch(8)).compile().as_text()
-    # On GPU a condition waits for the host. With both updates in every batch there is none.
+    # On GPU a condition waits for the host; a step that always updates both networks needs none.
     assert " conditional(" not in program
     found = collectives(program)
     assert {kind for kind, _ in found} == {"all-reduce"}
@@ -365,7 +367,7 @@ def test_all_other_settings_together_train_to_finite_parameters():
 
 
 def drawings(seed, count):
-    """Rectangles: their outlines, and the outlines filled with a colour that their place tells."""
+    """Returns outlines of rectangles, and the rectangles filled with a colour of their place."""
     rng = np.random.default_rng(seed)
     pictures = np.full((2, count, SIZE, SIZE, 3), 255, np.uint8)
     for sketch, color in zip(*pictures, strict=True):
@@ -414,7 +416,7 @@ GUIDED = GENERATOR.clone(hints=True, palette=True)
 
 @pytest.mark.slow(reason="compiles the guided step for one and for four devices")
 def test_simulated_guidance_does_not_depend_on_the_number_of_devices():
-    """The step's randomness is the example's own, wherever it is computed."""
+    """Random numbers belong to the example, wherever the example is computed."""
     states = []
     for devices in (1, 4):
         step = compiled(devices, GUIDED, optimizer=optax.sgd(0.01))
@@ -426,7 +428,7 @@ def test_simulated_guidance_does_not_depend_on_the_number_of_devices():
     for network in ("generator", "discriminator"):
         one, four = (ravel_pytree(getattr(state, network).params)[0] for state in states)
         assert np.linalg.norm(one - four) <= 1e-5 * np.linalg.norm(one)
-    # Both are there: the first convolutions of both networks see them, and so does the bottleneck.
+    # The networks learn from hints and palettes: the kernels that multiply them have changed.
     before = new_state(generator=GUIDED, optimizer=optax.sgd(0.01))
     for network, layer, channels in (
         ("generator", "encoder_0", slice(3, 7)),
@@ -441,7 +443,7 @@ def test_simulated_guidance_does_not_depend_on_the_number_of_devices():
 
 @pytest.mark.slow(reason="compiles the guided step and trains for 30 steps")
 def test_palette_loss_pulls_generated_colors_to_the_palette():
-    """With that loss alone, which a generator without palettes does not have."""
+    """Trains with the palette loss alone, which a generator without palettes does not have."""
     weights = LossWeights(0.0, 0.0, 0.0, 0.0, palette=100.0)
     batch = make_batch() | {"palette": np.full((1, BATCH, 4, 4, 3), 40, np.uint8)}
     batch["sketch"][:] = 255
@@ -450,6 +452,6 @@ def test_palette_loss_pulls_generated_colors_to_the_palette():
     for _ in range(30):
         state, metrics = step(state, batch)
         found.append(float(metrics["generator_loss/palette"]))
-    # Half of the pictures have none, and which ones is drawn anew in each step.
+    # Every step draws anew which half of the pictures has a palette, so compare means over steps.
     assert np.mean(found[-10:]) < 0.8 * np.mean(found[:10])
     assert "generator_loss/palette" not in compiled(weights=weights)(new_state(), make_batch())[1]

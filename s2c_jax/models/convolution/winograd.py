@@ -28,7 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.custom_derivatives import CustomVJPPrimal
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from s2c_jax.models.convolution.shapes import Input, Kernel, Output
 from s2c_jax.models.convolution.space_to_depth import crop, depth_to_space, kernel_to_blocks
@@ -39,8 +39,6 @@ TILE = 4
 
 # A square of arrays by place in the tile: the inputs, outputs or products of all tiles.
 _Grid = Sequence[Sequence[Array]]
-
-
 # x and kernel; x is None if the kernel's gradient is unused.
 _Residuals = tuple[Array | None, Array]
 
@@ -135,13 +133,11 @@ def _kernel_gradient(products: Sequence[Array], shape: Sequence[int], stride: in
     return kernel.transpose(0, 3, 1, 4, 5, 2).reshape(shape)
 
 
-def _filter(
-    x: Float[Array, "batch rows columns in"],
-    taps: Float[Array, "taps taps in out"],
-    height: int,
-    width: int,
-) -> Float[Array, "batch height width out"]:
-    """Returns y[i] = sum over a of x[i + a] taps[a]; x holds the inputs of whole tiles."""
+def _filter(x: Array, taps: Array, height: int, width: int) -> Array:
+    """Returns y[i] = sum over a of x[i + a] taps[a] for height x width places.
+
+    The inputs x are those of whole tiles; the taps are [taps, taps, in, out].
+    """
     a, g, b = _matrices(len(taps))
     outputs = len(a)
     inputs = _transform(b, _tiles(x, TILE, outputs))
