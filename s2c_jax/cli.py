@@ -10,9 +10,8 @@ from pathlib import Path
 from s2c_jax.errors import UserError, one_line
 
 # The choices of --backend; the first is the default. They are listed here, so that --help does not
-# import the networks; a test compares them with `inference.colorizer.Backend`.
+# import the networks. A test compares them with `inference.colorizer.Backend`.
 BACKENDS = ("jax", "onnxruntime")
-
 # The help of --import, which `flags` has as well.
 IMPORT_HELP = (
     "A module to import first, such as one that registers your own TFDS builder; may be repeated."
@@ -31,12 +30,12 @@ def user_errors() -> Iterator[None]:
 def run_parser(
     module: str, description: str | None, *, step: bool = True
 ) -> argparse.ArgumentParser:
-    """Returns a parser for a command that reads a run: --workdir, --step and --import.
+    """Returns a parser for a command that reads a run: --workdir, --import and, if `step`, --step.
 
     Args:
         module: the command's module, such as "colorize".
         description: the text that --help prints first.
-        step: whether to add --step; False leaves that to the command.
+        step: whether to add --step.
     """
     parser = argparse.ArgumentParser(
         f"python -m s2c_jax.{module}",
@@ -84,10 +83,7 @@ def add_import_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def import_modules(names: Sequence[str]) -> None:
-    """Imports the modules of --import.
-
-    Args:
-        names: the modules' names, such as "my_package.my_pairs".
+    """Imports the modules of --import, such as "my_package.my_pairs".
 
     Raises:
         UserError: a module is not found, or raises while it is imported.
@@ -95,7 +91,7 @@ def import_modules(names: Sequence[str]) -> None:
     for name in names:
         try:
             importlib.import_module(name)
-        # A module that is not ours can raise anything while it is imported.
+        # A user's module can raise any exception while it is imported.
         except Exception as error:
             raise UserError(f"--import {name}: {type(error).__name__}: {error}") from error
 

@@ -1,4 +1,4 @@
-"""Processes and devices: the batch's axis, meshes and shardings, and what joins the processes.
+"""Processes and devices: the batch's axis, meshes, shardings and barriers.
 
 A run on several hosts has one process a host. Each process computes on its local devices; all
 processes execute the same program.
@@ -40,8 +40,8 @@ def join(
 ) -> None:
     """Joins the run's processes. Call it before anything asks JAX for its devices.
 
-    Without arguments `jax.distributed.initialize` takes them from the environment of the scheduler:
-    SLURM, Open MPI, Kubernetes (JobSet) or Cloud TPU.
+    Without arguments, `jax.distributed.initialize` finds the processes by the scheduler: SLURM,
+    Open MPI, Kubernetes (JobSet) or Cloud TPU.
 
     Args:
         coordinator: "host:port" of process 0, the same for all processes.
@@ -72,21 +72,13 @@ def is_primary() -> bool:
 
 
 def barrier(name: str) -> None:
-    """Waits until all processes have reached the barrier.
-
-    Args:
-        name: the barrier's name, the same in all processes.
-    """
+    """Waits until all processes have reached the barrier of this name."""
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(name)
 
 
 def all_agree(condition: bool) -> bool:
-    """Returns whether a condition holds in all processes. All processes must call it.
-
-    Args:
-        condition: whether the condition holds in this process.
-    """
+    """Returns whether the condition is true in all processes, all of which must call this."""
     if jax.process_count() == 1:
         return condition
     return bool(multihost_utils.process_allgather(np.array(condition)).all())

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 class UserError(Exception):
-    """A mistake that a user can mend; its text is one line: what is wrong, where, and what to do.
+    """A mistake that a user can mend. Its text is one line: what is wrong, where, and what to do.
 
     The commands print the text without a traceback and exit with status 1.
     """
@@ -24,12 +24,9 @@ def print_error(error: UserError | str) -> None:
 
 @contextlib.contextmanager
 def naming(setting: str) -> Iterator[None]:
-    """Puts a flag or a config key in front of the message of a `UserError` raised within.
+    """Puts a flag or config key, such as "--lpips_vgg", in front of a `UserError` raised within.
 
-    Use it where the code that raises the error does not know which flag mends it.
-
-    Args:
-        setting: the flag or key, such as "--lpips_vgg" or "config.loss.feature_weights".
+    Use it where the code that raises the error does not know which setting mends it.
     """
     try:
         yield

@@ -7,18 +7,9 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def partial_file(path: Path) -> Iterator[Path]:
-    """Writes a file beside its place, and moves it there at the end.
+    """Yields a path beside `path`, and moves the file that the context creates there to `path`.
 
     An error within the context removes the partial file and leaves an earlier file as it was.
-
-    Args:
-        path: the complete file's place.
-
-    Yields:
-        The partial file's path, which the context must create: `path` with ".partial" appended.
-
-    Raises:
-        OSError: the partial file cannot be moved.
     """
     partial = path.with_name(path.name + ".partial")
     try:
@@ -32,10 +23,6 @@ def partial_file(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Writes a complete file, or leaves an earlier file as it was.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+    """Writes a complete file, or raises OSError and leaves an earlier file as it was."""
     with partial_file(path) as partial:
         partial.write_bytes(data)

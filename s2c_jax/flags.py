@@ -1,7 +1,7 @@
 """The flags of the commands that take a config file: `main` and `import_keras`.
 
-They are absl flags, because `ml_collections.config_flags` lets --config.KEY=VALUE override settings
-in them. The other commands use argparse, see `cli`.
+They are absl flags, because `ml_collections.config_flags` adds --config.KEY=VALUE to absl flags.
+The other commands use argparse, see `cli`.
 """
 
 import sys
@@ -41,35 +41,20 @@ _HELP = ("-h", "-help", "--help", "-helpfull", "--helpfull", "-helpshort", "--he
 
 
 def workdir() -> Path:
-    """Returns the folder of --workdir.
-
-    Raises:
-        UserError: --workdir is empty.
-    """
+    """Returns the folder of --workdir; raises UserError if it is empty."""
     if not WORKDIR.value:
         raise UserError("--workdir names no folder")
     return Path(WORKDIR.value)
 
 
 def require_no_arguments(arguments: Sequence[str]) -> None:
-    """Checks that the command line has flags only.
-
-    Args:
-        arguments: what `parse` returned.
-
-    Raises:
-        UserError: there is an argument that is not a flag.
-    """
+    """Raises UserError if `parse` returned an argument that is not a flag."""
     if arguments[1:]:
         raise UserError(f"what is {arguments[1]!r} for? A setting looks like --config.seed=1")
 
 
 def join_processes() -> None:
-    """Joins the run's other processes if a flag asks for it.
-
-    Raises:
-        UserError: the flags contradict each other, or the processes do not find each other.
-    """
+    """Joins the run's other processes if a flag asks for it, see `distributed.join`."""
     address = (COORDINATOR.value, NUM_PROCESSES.value, PROCESS_ID.value)
     if DISTRIBUTED.value or address != (None, None, None):
         distributed.join(*address)
@@ -82,10 +67,10 @@ def parse(arguments: Sequence[str]) -> Sequence[str]:
     appended to `sys.path`, so that the config file and --import find modules beside it.
 
     Args:
-        arguments: the command line, which begins with the program's name.
+        arguments: the program's name and the command line.
 
     Returns:
-        The program's name, and the arguments that are not flags.
+        The program's name and the arguments that are not flags.
     """
     if any(argument in _HELP for argument in arguments[1:]):
         _print_help()
@@ -99,7 +84,7 @@ def parse(arguments: Sequence[str]) -> Sequence[str]:
 
 
 def _parse_flags(arguments: Sequence[str]) -> Sequence[str]:
-    """Parses the command line by absl; raises UserError for what absl and the config file raise."""
+    """Parses the command line by absl; turns errors of absl and the config file into UserError."""
     try:
         with naming("--config"):
             rest: Sequence[str] = flags.FLAGS(arguments)
@@ -146,7 +131,7 @@ def _require_config_keys(arguments: Sequence[str]) -> None:
 
 
 def _import_from_config_folder(arguments: Sequence[str]) -> None:
-    """Puts the config file's folder on `sys.path`; absl executes the file while it parses."""
+    """Puts the config file's folder on `sys.path`, before absl executes the file."""
     for i, argument in enumerate(arguments):
         name, equals, value = argument.lstrip("-").partition("=")
         if argument.startswith("-") and name == "config":

@@ -1,4 +1,4 @@
-"""What the commands set up before anything computes, and threads that work ahead."""
+"""The commands' memory and compilation cache, and threads that work ahead."""
 
 import collections
 import ctypes
@@ -19,7 +19,6 @@ Result = TypeVar("Result")
 _M_TRIM_THRESHOLD = -1
 _M_TOP_PAD = -2
 _M_MMAP_MAX = -4
-
 # Bytes that glibc requests beyond an allocation when the heap grows: fewer, larger requests.
 _TOP_PAD_BYTES = 2**26
 
@@ -36,19 +35,19 @@ def prepare() -> None:
 def keep_memory() -> None:
     """Makes glibc's malloc keep freed memory on computers without an accelerator.
 
-    XLA allocates a step's working memory, 0.4 GB at 256 px, in one block. By default malloc
-    returns a freed block of that size to the system, and the system zeroes each of its pages when
-    it is allocated again. A step takes a tenth less time if malloc keeps the block
+    XLA allocates a step's working memory, 0.4 GB at 256 px, in one block. By default malloc returns
+    a freed block of that size to the system, which zeroes each page when the memory is allocated
+    again. A step takes a tenth less time if malloc keeps the block
     (experiments/benchmarks/README.md).
 
     Call it before anything computes: JAX fixes its dispatch mode with the first computation. The
-    call does nothing where a JAX plugin for an accelerator is installed, since an accelerator has
-    its own memory, and nothing without glibc.
+    call does nothing without glibc, or where a JAX plugin for an accelerator is installed, since an
+    accelerator has its own memory.
     """
     accelerated = any(importlib.util.find_spec(name) for name in ("jax_plugins", "libtpu"))
     if not accelerated and platform.libc_ver()[0] == "glibc":
-        # With synchronous dispatch the main thread allocates, and its heap is the one that malloc
-        # keeps at any size. The next step also waits until the last one has freed its block.
+        # With synchronous dispatch the main thread allocates, and only the main thread's heap may
+        # have any size. The next step also waits until the last one has freed its block.
         jax.config.update("jax_cpu_enable_async_dispatch", False)
         keep_heap()
 
@@ -63,7 +62,7 @@ def keep_heap() -> None:
 
 
 def trim_heap() -> None:
-    """Returns unused memory that `keep_memory` kept to the system."""
+    """Returns memory that `keep_memory` kept, and that is unused, to the system."""
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).malloc_trim(0)
 
@@ -88,9 +87,9 @@ def map_ahead(
 
     Args:
         pool: computes the results.
-        function: what is applied to each item.
+        function: is applied to each item.
         items: are taken lazily, in the consumer's thread.
-        ahead: how many items may be taken beyond the results that were taken.
+        ahead: the number of results that the pool may compute before the consumer takes them.
 
     Yields:
         The results, in the order of the items.

@@ -6,20 +6,13 @@ with the checksums of the other items.
 """
 
 from s2c_jax.checkpoint.generator import restore_generator
-from s2c_jax.checkpoint.manager import (
-    DataIterator,
-    open_manager,
-    restore_latest,
-    save,
-    save_initial,
-)
+from s2c_jax.checkpoint.manager import open_manager, restore_latest, save, save_initial
 from s2c_jax.checkpoint.manifest import CorruptCheckpoint
 from s2c_jax.checkpoint.steps import RANKING_METRIC, all_steps, resolve_step
 
 __all__ = [
     "RANKING_METRIC",
     "CorruptCheckpoint",
-    "DataIterator",
     "all_steps",
     "open_manager",
     "resolve_step",

@@ -17,8 +17,8 @@ def restore_generator(
     Args:
         workdir: the run's folder.
         variables: shapes and dtypes of the collections "params" and "batch_stats".
-        step: which checkpoint, see `resolve_step`.
-        averaged: whether the run keeps a moving average of the generator. The average colours then.
+        step: see `resolve_step`.
+        averaged: whether to restore the moving average, which colours if the run keeps one.
 
     Returns:
         The checkpoint's step and the variables.
@@ -31,15 +31,10 @@ def restore_generator(
     folder = step_folder(workdir, step)
     name = "ema" if averaged else "generator"
     wanted = {name: variables}
+    restore_args = ocp.checkpoint_utils.construct_restore_args(wanted)
     with reading(folder), ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
         manifest = read_manifest(folder)
-        restored = checkpointer.restore(
-            folder / "state",
-            args=ocp.args.PyTreeRestore(
-                wanted,
-                restore_args=ocp.checkpoint_utils.construct_restore_args(wanted),
-                partial_restore=True,
-            ),
-        )
+        args = ocp.args.PyTreeRestore(wanted, restore_args=restore_args, partial_restore=True)
+        restored = checkpointer.restore(folder / "state", args=args)
         verify(tree_checksums(restored), manifest)
     return step, restored[name]

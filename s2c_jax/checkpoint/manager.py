@@ -15,24 +15,10 @@ from jaxtyping import PyTree
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from s2c_jax import distributed
-from s2c_jax.checkpoint.manifest import (
-    CorruptCheckpoint,
-    Manifest,
-    first_line,
-    json_checksum,
-    read_manifest,
-    reading,
-    tree_checksums,
-    verify,
-)
+from s2c_jax.checkpoint import manifest as manifest_lib
+from s2c_jax.checkpoint.manifest import CorruptCheckpoint, Manifest, json_checksum, tree_checksums
 from s2c_jax.checkpoint.quarantine import quarantine
-from s2c_jax.checkpoint.steps import (
-    RANKING_METRIC,
-    all_steps,
-    ranking_metric,
-    read_metrics,
-    step_folder,
-)
+from s2c_jax.checkpoint.steps import RANKING_METRIC, all_steps, ranking_metric, read_metrics
 from s2c_jax.errors import UserError
 
 
@@ -42,44 +28,36 @@ class DataIterator(Protocol):
 
     def get_state(self) -> dict[str, Any]:
         """Returns the position as values that JSON has."""
-        ...
 
     def set_state(self, state: dict[str, Any], /) -> None:
         """Moves to a position from `get_state`."""
-        ...
 
 
 @contextlib.contextmanager
 def open_manager(workdir: Path, keep: int) -> Iterator[ocp.CheckpointManager]:
     """Opens `workdir`/checkpoints for saving; at its end, waits for the last save.
 
-    Damaged metrics are quarantined and named on standard error. Their checkpoint stays, as one that
-    was not measured.
+    Damaged metrics are quarantined and named on standard error. Their checkpoint stays, and counts
+    as not measured.
 
     Args:
         workdir: the run's folder.
-        keep: how many of the last checkpoints are kept. The one with the smallest `RANKING_METRIC`
-            is kept as well.
+        keep: how many of the last checkpoints are kept. The checkpoint with the smallest
+            `RANKING_METRIC` is kept as well.
 
     Raises:
         UserError: a checkpoint is from an earlier version, its metrics cannot be read though they
             may be sound, or the last save fails.
     """
     _quarantine_damaged_metrics(workdir)
+    best = preservation_policy.BestN(
+        get_metric_fn=ranking_metric, reverse=True, n=1, keep_checkpoints_without_metrics=False
+    )
+    policy = preservation_policy.AnyPreservationPolicy([preservation_policy.LatestN(keep), best])
     manager = ocp.CheckpointManager(
         (workdir / "checkpoints").absolute(),
         options=ocp.CheckpointManagerOptions(
-            preservation_policy=preservation_policy.AnyPreservationPolicy(
-                [
-                    preservation_policy.LatestN(keep),
-                    preservation_policy.BestN(
-                        get_metric_fn=ranking_metric,
-                        reverse=True,
-                        n=1,
-                        keep_checkpoints_without_metrics=False,
-                    ),
-                ]
-            ),
+            preservation_policy=policy,
             # Orbax saves metrics only if it has a function that ranks them.
             best_fn=ranking_metric,
             enable_async_checkpointing=True,
@@ -103,12 +81,12 @@ def save(
 ) -> None:
     """Saves a checkpoint at the state's step.
 
-    It returns as soon as the state is copied. Writing continues in the background, and a failure
-    there is raised by the next save or at the end of `open_manager`.
+    The function returns as soon as the state is copied. Writing continues in the background; the
+    next save or the end of `open_manager` raises the error of a failure there.
 
     Args:
         manager: from `open_manager`.
-        state: the training state; it may be donated as soon as this returns.
+        state: the training state, which may be donated afterwards.
         batches: the iterator of the training data.
         num_pairs: the number of training pairs: a position in the data holds for that number only.
         metrics: the generator's metrics on the validation pairs; empty if it was not measured.
@@ -138,32 +116,24 @@ def save(
 
 
 def save_initial(manager: ocp.CheckpointManager, state: PyTree) -> None:
-    """Saves a checkpoint of step 0, from which training starts with the first batch.
-
-    Args:
-        manager: from `open_manager`.
-        state: the training state at step 0.
+    """Saves the state of step 0, from which training starts with the first batch.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: the checkpoint cannot be written.
     """
-    manifest = Manifest(checksums=tree_checksums(state))
+    contents = ocp.args.JsonSave(Manifest(checksums=tree_checksums(state)))
+    items = ocp.args.Composite(state=ocp.args.StandardSave(state), contents=contents)
     with _writing(manager):
-        manager.save(
-            0,
-            args=ocp.args.Composite(
-                state=ocp.args.StandardSave(state), contents=ocp.args.JsonSave(manifest)
-            ),
-        )
+        manager.save(0, args=items)
 
 
 def restore_latest(
     manager: ocp.CheckpointManager, state: PyTree, batches: DataIterator, num_pairs: int
 ) -> PyTree:
-    """Restores the last sound checkpoint, and moves `batches` to its position.
+    """Restores the last sound checkpoint, and moves `batches` to the checkpoint's position.
 
-    Damaged checkpoints after it are quarantined and named on standard error; training will save
-    their steps again. If all checkpoints seem damaged, they stay where they are.
+    Later checkpoints, which are damaged, are quarantined and named on standard error; training will
+    save their steps again. If all checkpoints seem damaged, they stay where they are.
 
     Args:
         manager: from `open_manager`.
@@ -191,7 +161,7 @@ def restore_latest(
         damaged[step] = reason
     else:
         if damaged:
-            # Damage of all checkpoints is unlikely: leave them, and let the user look.
+            # It is unlikely that all checkpoints are damaged: leave them, and let the user look.
             raise UserError(next(iter(damaged.values())))
         return state
     assert restored is not None
@@ -202,9 +172,9 @@ def restore_latest(
             "take another workdir, or that data"
         )
     if damaged:
-        workdir = Path(manager.directory).parent
+        folder = Path(manager.directory)
         for step, reason in damaged.items():
-            quarantine(workdir, Path(manager.directory) / str(step), reason)
+            quarantine(folder.parent, folder / str(step), reason)
         distributed.barrier("damaged checkpoints are quarantined")
         manager.reload()
     return restored_state
@@ -230,18 +200,16 @@ def _restore(
 ) -> tuple[PyTree, int | None]:
     """Returns a checkpoint's state and its number of training pairs, None for `save_initial`.
 
-    Raises:
-        CorruptCheckpoint: it is not what was saved; `batches` keeps its position.
-        UserError: it cannot be read for another reason; `batches` keeps its position.
+    An error leaves `batches` at its position.
     """
-    folder = step_folder(Path(manager.directory).parent, step)
+    folder = Path(manager.directory) / str(step)
     shapes = jax.tree.map(ocp.tree.to_shape_dtype_struct, _to_global(state))
     # A checkpoint of step 0 has no position in the data.
     position = {"data": grain.checkpoint.CheckpointRestore(batches)} if step else {}
     position_before = batches.get_state() if step else {}
     try:
-        with reading(folder):
-            manifest = read_manifest(folder)
+        with manifest_lib.reading(folder):
+            manifest = manifest_lib.read_manifest(folder)
             restored = manager.restore(
                 step, args=ocp.args.Composite(state=ocp.args.StandardRestore(shapes), **position)
             )
@@ -251,7 +219,7 @@ def _restore(
             if step:
                 checksums["data"] = json_checksum(batches.get_state())
                 checksums["num_pairs"] = json_checksum(num_pairs)
-            verify(checksums, manifest)
+            manifest_lib.verify(checksums, manifest)
             return local_state, num_pairs
     except UserError:
         if step:
@@ -261,22 +229,18 @@ def _restore(
 
 def _to_global(state: PyTree) -> PyTree:
     """Turns a state that is replicated on local devices into one replicated on all devices."""
-    if jax.process_count() == 1:
-        return state
-    replicated: PyTree = multihost_utils.host_local_array_to_global_array(
-        state, distributed.global_mesh(), PartitionSpec()
-    )
-    return replicated
+    if jax.process_count() > 1:
+        mesh, spec = distributed.global_mesh(), PartitionSpec()
+        state = multihost_utils.host_local_array_to_global_array(state, mesh, spec)
+    return state
 
 
 def _to_local(state: PyTree) -> PyTree:
-    """Turns a state that is replicated on all devices into one replicated on local devices."""
-    if jax.process_count() == 1:
-        return state
-    replicated: PyTree = multihost_utils.global_array_to_host_local_array(
-        state, distributed.global_mesh(), PartitionSpec()
-    )
-    return replicated
+    """Reverts `_to_global`."""
+    if jax.process_count() > 1:
+        mesh, spec = distributed.global_mesh(), PartitionSpec()
+        state = multihost_utils.global_array_to_host_local_array(state, mesh, spec)
+    return state
 
 
 def _require_free_space(folder: Path, state: PyTree) -> None:
@@ -292,13 +256,14 @@ def _require_free_space(folder: Path, state: PyTree) -> None:
 
 @contextlib.contextmanager
 def _writing(manager: ocp.CheckpointManager) -> Iterator[None]:
-    """Turns an exception raised while a checkpoint is written into one line."""
+    """Turns the exceptions of writing a checkpoint into `UserError`."""
     try:
         yield
     # Orbax has no exception class for a full disk.
     except Exception as error:
+        reason = manifest_lib.first_line(error)
         steps = ", ".join(map(str, all_steps(Path(manager.directory).parent)))
         raise UserError(
-            f"a checkpoint cannot be written in {manager.directory} ({first_line(error)}); "
+            f"a checkpoint cannot be written in {manager.directory} ({reason}); "
             f"earlier checkpoints: {steps or 'none'}"
         ) from error

@@ -1,4 +1,4 @@
-"""A checkpoint's manifest, with the checksums by which damage is noticed."""
+"""A checkpoint's manifest, whose checksums reveal damage."""
 
 import contextlib
 import json
@@ -19,12 +19,12 @@ class CorruptCheckpoint(UserError):
 
 
 class Manifest(TypedDict):
-    """What is saved with a checkpoint as the JSON item "contents".
+    """The JSON item "contents" of a checkpoint.
 
     Attributes:
-        checksums: the CRC-32 of each leaf of the state, of "data", "num_pairs" and "metrics".
-        num_pairs: the number of training pairs; missing in a checkpoint of step 0 from
-            `save_initial`, which has no position in the data.
+        checksums: the CRC-32 of each leaf of the state, and of "data", "num_pairs" and "metrics".
+        num_pairs: the number of training pairs. A checkpoint from `save_initial` has no position in
+            the data, and lacks the number.
     """
 
     checksums: dict[str, int]
@@ -47,11 +47,8 @@ def json_checksum(value: object) -> int:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Reads the manifest of a checkpoint's folder; call it within `reading`.
-
-    Raises:
-        UserError: the checkpoint is from an earlier version, which wrote no manifest.
-    """
+    """Reads the manifest of a checkpoint's folder; call it within `reading`."""
+    # Earlier versions wrote this item, and no manifest.
     if (folder / "num_pairs").is_dir():
         raise UserError(
             f"the checkpoint {folder} is of an earlier version, which kept no checksums: "
@@ -62,11 +59,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def verify(checksums: Mapping[str, int], manifest: Manifest) -> None:
-    """Compares checksums of what was read with the manifest; call it within `reading`.
-
-    Raises:
-        ValueError: a checksum differs; the message names the part.
-    """
+    """Raises ValueError if a checksum differs from the manifest's; call it within `reading`."""
     for name, checksum in checksums.items():
         if manifest["checksums"][name] != checksum:
             raise ValueError(f"{name} is not what was saved")
@@ -74,11 +67,11 @@ def verify(checksums: Mapping[str, int], manifest: Manifest) -> None:
 
 @contextlib.contextmanager
 def reading(folder: Path) -> Iterator[None]:
-    """Turns an exception raised while a checkpoint is read into one line.
+    """Turns the exceptions of reading a checkpoint into `UserError`.
 
     Raises:
         CorruptCheckpoint: the checkpoint is damaged.
-        UserError: the computer cannot read it, such as for lack of memory; it may be sound.
+        UserError: reading failed for another reason, such as lack of memory.
     """
     try:
         yield
@@ -97,7 +90,7 @@ def first_line(error: Exception) -> str:
 
 
 def _is_damage(error: Exception) -> bool:
-    """Returns whether an exception is due to the files, and not to the memory or the disk."""
+    """Returns whether an exception is due to the files, and not to memory or the file system."""
     if isinstance(error, OSError):
         # A missing file is damage. Other errors, such as of a network drive, may pass.
         return isinstance(error, FileNotFoundError)

@@ -12,7 +12,7 @@ def quarantine(workdir: Path, folder: Path, reason: str) -> None:
     Args:
         workdir: the run's folder.
         folder: a checkpoint's folder, or the folder of one of its items.
-        reason: what is wrong with it.
+        reason: what is wrong with the folder.
 
     Raises:
         UserError: the folder cannot be moved.
@@ -26,7 +26,7 @@ def quarantine(workdir: Path, folder: Path, reason: str) -> None:
         number += 1
         target = target.with_name(f"{name}_{number}")
     try:
-        # The folder itself may be what is missing.
+        # A missing folder is damage, too.
         if folder.exists():
             target.parent.mkdir(exist_ok=True)
             folder.rename(target)

@@ -1,4 +1,4 @@
-"""Which checkpoints a run has, and which one a user means."""
+"""Finds a run's checkpoints, and the one that a user names."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ def ranking_metric(metrics: Mapping[str, float]) -> float:
 
 
 def step_folder(workdir: Path, step: int) -> Path:
-    """Returns the folder of a checkpoint, as an absolute path, which Orbax needs."""
+    """Returns a checkpoint's folder as an absolute path, which Orbax needs."""
     return workdir.absolute() / "checkpoints" / str(step)
 
 
@@ -30,7 +30,7 @@ def all_steps(workdir: Path) -> list[int]:
 
 
 def resolve_step(workdir: Path, step: int | str) -> int:
-    """Returns the step of the checkpoint that a user means.
+    """Returns the step of the checkpoint that a user names.
 
     Args:
         workdir: the run's folder.
@@ -57,7 +57,7 @@ def resolve_step(workdir: Path, step: int | str) -> int:
 
 
 def read_metrics(workdir: Path, step: int) -> dict[str, float]:
-    """Returns the metrics of a checkpoint; they are empty if the step was not measured.
+    """Returns a checkpoint's metrics, which are empty if the step was not measured.
 
     Raises:
         CorruptCheckpoint: the metrics are not what was saved.
