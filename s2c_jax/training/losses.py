@@ -1,8 +1,8 @@
 """The losses of Sketch2Color: pure functions of arrays.
 
 Names follow the article: x is the sketch, y the true colour picture, G(x) the generated one, D a
-probability and phi the activations of VGG16's block2_conv2. Every loss is a mean over the pictures of
-a batch, so it depends neither on the batch size nor on the number of devices.
+probability and phi the activations of VGG16's block2_conv2. Every loss is a mean over the pictures
+of a batch, so it depends neither on the batch size nor on the number of devices.
 """
 
 import functools
