@@ -78,7 +78,7 @@ def test_existing_output_is_replaced_only_with_overwrite(workdir, tmp_path, caps
     command = ["--workdir", workdir, tmp_path / "one.png", "--output", out]
     code, output = run(command, capsys)
     assert code == 1
-    assert "exists already, and overwriting is off" in output.err
+    assert "exists already; --overwrite replaces it" in output.err
     assert (out / "one.png").read_text() == "mine"
     code, _ = run([*command, "--overwrite"], capsys)
     assert code == 0

@@ -74,7 +74,7 @@ def find_jobs(
 def check_overwrite(path: Path, overwrite: bool) -> None:
     """Raises a `UserError` if a file exists, unless `overwrite` allows replacing it."""
     if path.exists() and not overwrite:
-        raise UserError(f"{path}: exists already, and overwriting is off")
+        raise UserError(f"{path}: exists already; --overwrite replaces it")
 
 
 def _jobs_in_folder(

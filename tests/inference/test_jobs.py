@@ -105,5 +105,5 @@ def test_no_output_replaces_an_input_or_another_output(folder):
 def test_check_overwrite_refuses_existing_files_only(folder):
     check_overwrite(Path("new.png"), overwrite=False)
     check_overwrite(Path("one.png"), overwrite=True)
-    with pytest.raises(UserError, match=r"^one\.png: exists already, and overwriting is off$"):
+    with pytest.raises(UserError, match=r"^one\.png: exists already; --overwrite replaces it$"):
         check_overwrite(Path("one.png"), overwrite=False)
