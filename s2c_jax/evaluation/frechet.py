@@ -4,6 +4,8 @@ Heusel et al. 2017, GANs Trained by a Two Time-Scale Update Rule Converge to a L
 Equilibrium, equation 6. With the features of `s2c_jax.pretrained.inception` it is the FID.
 """
 
+import dataclasses
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -26,11 +28,21 @@ class Sums(NamedTuple):
     scatter: Float64[np.ndarray, "d d"]
 
 
-class Gaussian(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Gaussian:
     """A normal distribution."""
 
     mean: Float64[np.ndarray, " d"]
     covariance: Float64[np.ndarray, "d d"]
+
+    # Cached: the true pictures' distribution is compared with that of every checkpoint.
+    @functools.cached_property
+    def factor(self) -> Float64[np.ndarray, "d rank"]:
+        """R with R R^T = covariance, without the directions that have no variance."""
+        values, vectors = np.linalg.eigh(self.covariance)
+        # eigh rounds eigenvalues of 0 to about 1e-16, whose roots of 1e-8 would add up.
+        present = values > values[-1] * len(values) * np.finfo(np.float64).eps
+        return vectors[:, present] * np.sqrt(values[present])
 
 
 def empty_sums(dimensions: int) -> Sums:
@@ -80,15 +92,7 @@ def distance(a: Gaussian, b: Gaussian) -> float:
     that may be singular: the covariance of fewer vectors than dimensions is.
     """
     shift = a.mean - b.mean
-    root = np.linalg.svd(_factor(a.covariance).T @ _factor(b.covariance), compute_uv=False).sum()
+    root = np.linalg.svd(a.factor.T @ b.factor, compute_uv=False).sum()
     squared = shift @ shift + np.trace(a.covariance) + np.trace(b.covariance) - 2 * root
     # The distance of equal Gaussians may be negative by rounding.
     return max(float(squared), 0.0)
-
-
-def _factor(covariance: Float64[np.ndarray, "d d"]) -> Float64[np.ndarray, "d rank"]:
-    """Returns R with R R^T = covariance, without the directions that have no variance."""
-    values, vectors = np.linalg.eigh(covariance)
-    # eigh rounds eigenvalues of 0 to about 1e-16, whose roots of 1e-8 would add up over directions.
-    present = values > values[-1] * len(values) * np.finfo(np.float64).eps
-    return vectors[:, present] * np.sqrt(values[present])

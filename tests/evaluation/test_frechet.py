@@ -29,10 +29,10 @@ seeds = st.integers(0, 2**32 - 1)
 @given(seeds, numbers, st.lists(st.integers(0, 20), max_size=5), st.sampled_from([0.0, 1e6]))
 def test_sums_over_batches_equal_mean_and_covariance_of_all_vectors(seed, number, cuts, around):
     x = vectors(seed, number, around=around)
-    mean, covariance = gaussian(*np.split(x, sorted(min(cut, number) for cut in cuts)))
-    np.testing.assert_allclose(mean, x.mean(axis=0), rtol=1e-12, atol=1e-12)
+    found = gaussian(*np.split(x, sorted(min(cut, number) for cut in cuts)))
+    np.testing.assert_allclose(found.mean, x.mean(axis=0), rtol=1e-12, atol=1e-12)
     expected = np.cov(x, rowvar=False)
-    np.testing.assert_allclose(covariance, expected, atol=1e-8 * np.abs(expected).max())
+    np.testing.assert_allclose(found.covariance, expected, atol=1e-8 * np.abs(expected).max())
 
 
 def test_sums_are_float64_and_keep_their_size():

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import jax
+import numpy as np
 
 from s2c_jax import checkpoint
 from s2c_jax.datasets import input_pipeline
@@ -64,6 +65,11 @@ def open_batches(source):
 
 def restore(workdir: Path, state, source):
     """Returns what training would continue from: the state and the position in the data."""
-    with open_batches(source) as batches, checkpoint.open_manager(workdir, 3) as manager:
+    with (
+        open_batches(source) as batches,
+        checkpoint.open_manager(workdir, 3) as manager,
+        # asyncio asks for the signal handler, and Python 3.11 formats the handler's arrays then.
+        np.printoptions(threshold=1, edgeitems=1),
+    ):
         restored = checkpoint.restore_latest(manager, state, batches, len(source))
         return jax.device_get(restored), batches.get_state()
