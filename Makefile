@@ -12,8 +12,8 @@ BIN = $(VENV)/bin
 
 help:
 	@echo "make demo     train on OpenMoji's drawings and colour held-out sketches (10 minutes)"
-	@echo "make quick    ruff, mypy and the quick tests (2 minutes)"
-	@echo "make test     ruff, mypy and all tests (10 minutes)"
+	@echo "make quick    ruff, mypy and the quick tests"
+	@echo "make test     ruff, mypy and all tests"
 	@echo "make parity   the same numbers as PyTorch and Keras, which it installs"
 	@echo "make browser  the web pages in Chromium, for which it installs playwright"
 	@echo "make install  the environment alone, in $(VENV)"
