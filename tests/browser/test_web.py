@@ -174,7 +174,7 @@ def test_page_works_on_after_an_error_message(page, tmp_path):
 def test_choosing_another_sketch_removes_the_hints(page):
     examples = page.locator("#examples button")
     examples.nth(0).click()
-    page.wait_for_timeout(2000)
+    page.wait_for_timeout(8000)
     colour(page)
     alone = np.asarray(Image.open(download(page)))
     page.get_by_role("tab", name="Hints").click()
@@ -183,9 +183,16 @@ def test_choosing_another_sketch_removes_the_hints(page):
     # Choose another sketch while the hints' tab is open, and then the first one again.
     for number in (1, 0):
         examples.nth(number).click()
-        page.wait_for_timeout(3000)
+        page.wait_for_timeout(8000)
         colour(page)
-    np.testing.assert_array_equal(np.asarray(Image.open(download(page))), alone)
+    # The canvas of the hints may follow the choice late on a busy machine.
+    for _ in range(5):
+        again = np.asarray(Image.open(download(page)))
+        if np.array_equal(again, alone):
+            break
+        page.wait_for_timeout(5000)
+        colour(page)
+    np.testing.assert_array_equal(again, alone)
 
 
 def test_hints_can_be_cleared_and_painted_again(page, tmp_path):
