@@ -16,7 +16,7 @@ feature loss would nearly double the time (experiments/random_features/README.md
 
 import ml_collections
 
-from s2c_jax.config import default_config, enable_guidance
+from s2c_jax.config import apply_variant, default_config
 
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
@@ -28,4 +28,4 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     config.generator.channels = (32, 64, 128, 256, 256, 256)
     config.discriminator.channels = (32, 64, 128, 256)
     config.loss.feature = 0.0
-    return enable_guidance(config, variant)
+    return apply_variant(config, variant)

@@ -13,7 +13,7 @@ With the variant ":hints" the network also takes hints and palettes.
 
 import ml_collections
 
-from s2c_jax.config import default_config, enable_guidance
+from s2c_jax.config import apply_variant, default_config
 
 
 def get_config(variant: str = "") -> ml_collections.ConfigDict:
@@ -24,4 +24,4 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     config.loss.adversarial = 1.0
     config.optimizer.learning_rate = 0.0002
     config.optimizer.ema_decay = 0.0
-    return enable_guidance(config, variant)
+    return apply_variant(config, variant)

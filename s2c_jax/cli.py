@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import importlib
+import io
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,13 +15,19 @@ from s2c_jax.errors import UserError, one_line
 BACKENDS = ("jax", "onnxruntime")
 # The help of --import, which `flags` has as well.
 IMPORT_HELP = (
-    "A module to import first, such as one that registers your own TFDS builder; may be repeated."
+    "a module to import first, such as one that registers your own TFDS builder; may be repeated"
 )
 
 
 @contextlib.contextmanager
 def user_errors() -> Iterator[None]:
-    """Turns a `UserError` raised within into one line on standard error and exit code 1."""
+    """Turns a `UserError` raised within into one line on standard error and exit code 1.
+
+    Standard output escapes what it cannot encode from now on, as standard error always does.
+    """
+    # A file's name may hold bytes that are no text, which standard output refuses by default.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         yield
     except UserError as error:
@@ -78,7 +85,7 @@ def add_import_argument(parser: argparse.ArgumentParser) -> None:
         metavar="MODULE",
         action="append",
         default=[],
-        help=IMPORT_HELP[0].lower() + IMPORT_HELP[1:-1],
+        help=IMPORT_HELP,
     )
 
 

@@ -8,7 +8,6 @@ A run that was trained with hints or palettes (configs/openmoji.py:hints) also t
 """
 
 import argparse
-import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from s2c_jax.errors import UserError, naming
 from s2c_jax.inference.batches import colorize_files
 from s2c_jax.inference.colorizer import Colorizer, variant_seeds
 from s2c_jax.inference.held_out import colorize_held_out
-from s2c_jax.inference.jobs import Job, find_jobs
+from s2c_jax.inference.jobs import Job, find_jobs, is_output_file
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -29,10 +28,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = _parser()
     flags = parser.parse_args(arguments)
     _check_flags(parser, flags)
-    # A file's name may hold bytes that are no text, which a stream refuses to print by default.
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
     failed = 0
     runtime.prepare()
     with cli.user_errors():
@@ -89,8 +84,8 @@ def _check_flags(parser: argparse.ArgumentParser, flags: argparse.Namespace) -> 
     """Ends the command if flags contradict each other."""
     if flags.held_out < 0 or bool(flags.sketches) == bool(flags.held_out):
         parser.error("give either sketches or --held_out N")
-    is_file = flags.output.suffix.lower() in layered_files.SUFFIXES and not flags.output.is_dir()
-    if flags.format and is_file and flags.output.suffix.lower() != f".{flags.format}":
+    other_format = flags.format and flags.output.suffix.lower() != f".{flags.format}"
+    if other_format and is_output_file(flags.output):
         parser.error(f"--output {flags.output} is not a .{flags.format} file")
     if min(flags.variants, flags.seed) < 0:
         parser.error("--variants and --seed must not be negative")
@@ -113,12 +108,13 @@ def _read_palette(flags: argparse.Namespace) -> RgbaPalette | None:
 
 
 def _find_jobs(flags: argparse.Namespace) -> list[Job | UserError]:
-    """Finds the files to colour, after the formats' packages are known to be installed."""
-    for suffix in {flags.output.suffix.lower(), f".{flags.format}"}:
-        layered_files.require(suffix)
+    """Checks that the formats' packages are installed, then finds the files to colour."""
+    suffix = f".{flags.format or 'png'}"
+    for each in (suffix, flags.output.suffix.lower()):
+        layered_files.require(each)
+    seeds = variant_seeds(flags.seed, flags.variants)
     try:
         with naming("--hints"):
-            suffix, seeds = f".{flags.format or 'png'}", variant_seeds(flags.seed, flags.variants)
             return find_jobs(flags.sketches, flags.output, suffix, flags.hints, seeds)
     except OSError as error:
         raise UserError(f"{error.filename}: {error.strerror}") from None

@@ -1,8 +1,8 @@
 """A run's settings, the checks on them, and their file in a workdir.
 
 `default_config` is the one list of all keys. Most values are the article's; the others come from
-experiments/quality/README.md, which found better ones. Each file in configs/ changes a few of them,
-and configs/sketch2color.py sets all of them to the article's values.
+experiments/quality/README.md, which found better ones. A file in configs/ changes a few of them.
+configs/sketch2color.py brings back the article's values.
 
 docs/settings.md is generated from the comments of `default_config`: a comment above each key.
 """
@@ -173,7 +173,7 @@ def default_config() -> ml_collections.ConfigDict:
     return config.lock()
 
 
-def enable_guidance(config: ml_collections.ConfigDict, variant: str) -> ml_collections.ConfigDict:
+def apply_variant(config: ml_collections.ConfigDict, variant: str) -> ml_collections.ConfigDict:
     """Changes settings to a config file's variant, the part behind a colon, and returns them.
 
     Args:
@@ -209,10 +209,10 @@ def validate(config: ml_collections.ConfigDict, num_devices: int) -> None:
     Raises:
         UserError: a value is wrong; the message names the key, its value and what it may be.
     """
-    given = _flatten(config)
-    _check_keys_and_types(given)
-    _check_values(given)
-    _check_sizes(given, num_devices)
+    settings = _flatten(config)
+    _check_keys_and_types(settings)
+    _check_values(settings)
+    _check_sizes(settings, num_devices)
 
 
 def save(config: ml_collections.ConfigDict, path: Path) -> None:
@@ -266,63 +266,63 @@ def require_same_run(old: ml_collections.ConfigDict, new: ml_collections.ConfigD
         )
 
 
-def _check_keys_and_types(given: Mapping[str, Any]) -> None:
+def _check_keys_and_types(settings: Mapping[str, Any]) -> None:
     """Raises UserError unless the keys and types are those of `default_config`."""
     expected = _flatten(default_config())
-    for key in given:
+    for key in settings:
         require_key(key)
-    for key in expected.keys() - given.keys():
+    for key in expected.keys() - settings.keys():
         raise UserError(f"config.{key} is missing: start from s2c_jax.config.default_config()")
-    for key, value in given.items():
+    for key, value in settings.items():
         kind = type(expected[key])
         fits = isinstance(value, (int, float) if kind is float else kind)
-        _require(fits, given, key, f"it must be of type {kind.__name__}")
+        _require(fits, settings, key, f"it must be of type {kind.__name__}")
         finite = not isinstance(value, float) or math.isfinite(value)
-        _require(finite, given, key, "it must be finite")
+        _require(finite, settings, key, "it must be finite")
 
 
-def _check_values(given: Mapping[str, Any]) -> None:
+def _check_values(settings: Mapping[str, Any]) -> None:
     """Raises UserError unless each number lies in its range and each choice is in `CHOICES`."""
     for key in _AT_LEAST_1:
-        _require(given[key] >= 1, given, key, "it must be at least 1")
+        _require(settings[key] >= 1, settings, key, "it must be at least 1")
     for key in _NOT_NEGATIVE:
-        _require(given[key] >= 0, given, key, "it must not be negative")
+        _require(settings[key] >= 0, settings, key, "it must not be negative")
     for key in _BELOW_1:
-        _require(0 <= given[key] < 1, given, key, "it must lie in [0, 1)")
+        _require(0 <= settings[key] < 1, settings, key, "it must lie in [0, 1)")
     key = "optimizer.learning_rate"
-    _require(given[key] > 0, given, key, "it must be positive")
+    _require(settings[key] > 0, settings, key, "it must be positive")
     key = "loss.real_label"
-    _require(0 < given[key] <= 1, given, key, "it must lie in (0, 1]")
+    _require(0 < settings[key] <= 1, settings, key, "it must lie in (0, 1]")
     for key, choices in CHOICES.items():
         listed = " or ".join(f'"{choice}"' for choice in choices)
-        _require(given[key] in choices, given, key, f"it must be {listed}")
+        _require(settings[key] in choices, settings, key, f"it must be {listed}")
 
 
-def _check_sizes(given: Mapping[str, Any], num_devices: int) -> None:
+def _check_sizes(settings: Mapping[str, Any], num_devices: int) -> None:
     """Raises UserError unless the picture and the batch divide as the networks and devices need."""
     for key in ("generator.channels", "discriminator.channels"):
-        sizes = given[key]
+        sizes = settings[key]
         fits = len(sizes) >= 2 and all(isinstance(size, int) and size >= 1 for size in sizes)
-        _require(fits, given, key, "it must be two or more positive whole numbers")
+        _require(fits, settings, key, "it must be two or more positive whole numbers")
     _require(
-        given["batch_size"] % num_devices == 0,
-        given,
+        settings["batch_size"] % num_devices == 0,
+        settings,
         "batch_size",
         f"the {num_devices} devices do not divide it; take a multiple of {num_devices}",
     )
-    side = given["image_size"]
-    halvings = len(given["generator.channels"])
+    side = settings["image_size"]
+    halvings = len(settings["generator.channels"])
     _require(
         side % 2**halvings == 0,
-        given,
+        settings,
         "image_size",
         f"the generator halves it {halvings} times, once for each of generator.channels; "
         f"take a multiple of {2**halvings} or fewer channels",
     )
-    halvings = len(given["discriminator.channels"])
+    halvings = len(settings["discriminator.channels"])
     _require(
         side % 2**halvings == 0 and side // 2**halvings >= _MIN_LAST_SIDE,
-        given,
+        settings,
         "image_size",
         f"the discriminator halves it {halvings} times, once for each of discriminator.channels, "
         f"and needs {_MIN_LAST_SIDE} pixels then; take a multiple of {2**halvings} from "
@@ -330,21 +330,21 @@ def _check_sizes(given: Mapping[str, Any], num_devices: int) -> None:
     )
 
 
-def _require(condition: bool, given: Mapping[str, Any], key: str, requirement: str) -> None:
+def _require(condition: bool, settings: Mapping[str, Any], key: str, requirement: str) -> None:
     """Raises UserError with the key, its value and the requirement unless the condition holds."""
     if not condition:
-        raise UserError(f"config.{key} is {given[key]!r}: {requirement}")
+        raise UserError(f"config.{key} is {settings[key]!r}: {requirement}")
 
 
 def _require_keys_of_this_version(
-    path: Path, given: Mapping[str, Any], expected: Mapping[str, Any]
+    path: Path, settings: Mapping[str, Any], expected: Mapping[str, Any]
 ) -> None:
     """Raises UserError for unknown keys of a file, and for missing ones unless a run may change."""
-    if given.keys().isdisjoint(expected):
+    if settings.keys().isdisjoint(expected):
         raise UserError(f"{path} does not hold a run's settings: it has none of their keys")
     # Do not fill in a missing key's default: the run may have been trained with another value.
-    missing = [key for key in expected.keys() - given.keys() if not key.startswith(_CHANGEABLE)]
-    different = {"missing": missing, "unknown": given.keys() - expected.keys()}
+    missing = [key for key in expected.keys() - settings.keys() if not key.startswith(_CHANGEABLE)]
+    different = {"missing": missing, "unknown": settings.keys() - expected.keys()}
     problems = [f"{kind}: {', '.join(sorted(keys))}" for kind, keys in different.items() if keys]
     if problems:
         raise UserError(

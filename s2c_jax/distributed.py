@@ -1,15 +1,18 @@
-"""Processes and devices: the batch's axis, meshes, shardings and barriers.
+"""Processes and devices: the batch's axis, meshes, shardings and agreement.
 
 A run on several hosts has one process a host. Each process computes on its local devices; all
 processes execute the same program.
 """
+
+import contextlib
+from collections.abc import Iterator
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from s2c_jax.errors import UserError
+from s2c_jax.errors import UserError, first_line
 
 # The name of the mapped axis over which a batch is split, in `jax.pmap` and in meshes.
 BATCH_AXIS = "batch"
@@ -59,10 +62,9 @@ def join(
     try:
         jax.distributed.initialize(coordinator, num_processes, process_id)
     except (RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
         raise UserError(
-            f"the run's processes do not find each other ({reason}): check the coordinator's "
-            "address, and that every process runs"
+            f"the run's processes do not find each other ({first_line(error)}): check the "
+            "coordinator's address, and that every process runs"
         ) from error
 
 
@@ -71,14 +73,26 @@ def is_primary() -> bool:
     return jax.process_index() == 0
 
 
-def barrier(name: str) -> None:
-    """Waits until all processes have reached the barrier of this name."""
-    if jax.process_count() > 1:
-        multihost_utils.sync_global_devices(name)
-
-
 def all_agree(condition: bool) -> bool:
     """Returns whether the condition is true in all processes, all of which must call this."""
     if jax.process_count() == 1:
         return condition
     return bool(multihost_utils.process_allgather(np.array(condition)).all())
+
+
+@contextlib.contextmanager
+def failing_together(message: str) -> Iterator[None]:
+    """Raises UserError in all processes if one of them raises it within; ends with a barrier.
+
+    Without it, the other processes would wait forever for the one that failed.
+
+    Args:
+        message: the error's text in the processes that did not fail themselves.
+    """
+    problem = None
+    try:
+        yield
+    except UserError as error:
+        problem = error
+    if not all_agree(problem is None):
+        raise problem or UserError(message)

@@ -22,6 +22,12 @@ def print_error(error: UserError | str) -> None:
     print(one_line(error), file=sys.stderr)
 
 
+def first_line(error: Exception) -> str:
+    """Returns the first line of an exception's message, or its class's name without a message."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 @contextlib.contextmanager
 def naming(setting: str) -> Iterator[None]:
     """Puts a flag or config key, such as "--lpips_vgg", in front of a `UserError` raised within.
@@ -32,3 +38,14 @@ def naming(setting: str) -> Iterator[None]:
         yield
     except UserError as error:
         raise UserError(f"{setting}: {error}") from None
+
+
+@contextlib.contextmanager
+def needs(extra: str, what: str) -> Iterator[None]:
+    """Turns an ImportError raised within into a UserError that names the package and its extra."""
+    try:
+        yield
+    except ImportError as error:
+        raise UserError(
+            f"{what} needs the package {error.name}: pip install 's2c_jax[{extra}]'"
+        ) from None

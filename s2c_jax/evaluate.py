@@ -5,7 +5,8 @@ python -m s2c_jax.evaluate --workdir runs/openmoji --all
 
 writes into the workdir's folder evaluation/: metrics.json; metrics.md, the same as a table, which
 is printed as well; for each checkpoint a sheet of the best, the median and the worst pictures; and
-the metrics by step for TensorBoard. It replaces the files of an earlier call.
+the metrics by step for TensorBoard. Each call replaces the numbers of the one before; sheets of
+other checkpoints stay.
 """
 
 import argparse
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runtime.prepare()
     with cli.user_errors():
         cli.import_modules(flags.imports)
+        # Without checkpoints keep --step, for which `resolve_step` raises the clear error.
         steps = (checkpoint.all_steps(flags.workdir) if flags.all else []) or [flags.step]
         networks = _load_networks(flags)
         evaluate_run(flags.workdir, steps, flags.num_pairs or None, flags.data_dir, networks)
@@ -50,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _load_networks(flags: argparse.Namespace) -> scoring.Networks:
+def _load_networks(flags: argparse.Namespace) -> scoring.MetricNetworks:
     """Loads the networks whose files the flags name."""
     distances = features = None
     if bool(flags.lpips_vgg) != bool(flags.lpips_linear):
@@ -59,11 +61,11 @@ def _load_networks(flags: argparse.Namespace) -> scoring.Networks:
         with naming("--lpips_vgg"):
             vgg = vgg16.load_torchvision(flags.lpips_vgg)
         with naming("--lpips_linear"):
-            distances = scoring.lpips_distances(lpips.load(vgg, flags.lpips_linear))
+            distances = scoring.on_devices(lpips.distance, lpips.load(vgg, flags.lpips_linear))
     if flags.inception:
         with naming("--inception"):
-            features = scoring.inception_features(inception.load(flags.inception))
-    return scoring.Networks(distances, features)
+            features = scoring.on_devices(inception.features, inception.load(flags.inception))
+    return scoring.MetricNetworks(distances, features)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from s2c_jax.errors import UserError
+
 
 @contextlib.contextmanager
 def partial_file(path: Path) -> Iterator[Path]:
@@ -26,3 +28,18 @@ def write_whole(path: Path, data: bytes) -> None:
     """Writes a complete file, or raises OSError and leaves an earlier file as it was."""
     with partial_file(path) as partial:
         partial.write_bytes(data)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns an OSError raised within into a UserError that names the path."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def check_overwrite(path: Path, overwrite: bool) -> None:
+    """Raises a `UserError` if a file exists, unless `overwrite` allows replacing it."""
+    if path.exists() and not overwrite:
+        raise UserError(f"{path}: exists already; --overwrite replaces it")

@@ -77,7 +77,7 @@ def parse(arguments: Sequence[str]) -> Sequence[str]:
         sys.exit(0)
     with cli.user_errors():
         _require_config_keys(arguments[1:])
-        _import_from_config_folder(arguments[1:])
+        _append_config_folder_to_path(arguments[1:])
         rest = _parse_flags(arguments)
         cli.import_modules(IMPORTS.value)
     return rest
@@ -130,7 +130,7 @@ def _require_config_keys(arguments: Sequence[str]) -> None:
             config_lib.require_key(name.removeprefix("config."))
 
 
-def _import_from_config_folder(arguments: Sequence[str]) -> None:
+def _append_config_folder_to_path(arguments: Sequence[str]) -> None:
     """Puts the config file's folder on `sys.path`, before absl executes the file."""
     for i, argument in enumerate(arguments):
         name, equals, value = argument.lstrip("-").partition("=")

@@ -25,7 +25,8 @@ def main(arguments: Sequence[str]) -> None:
         try:
             signal = train_and_evaluate(flags.CONFIG.value, flags.workdir())
         except KeyboardInterrupt:
-            # Ctrl-C before the first step: there is nothing to save.
+            # Ctrl-C before training handles signals, or at any time with several processes: no
+            # checkpoint is saved.
             signal = Signals.SIGINT
     if signal:
         sys.exit(128 + signal)

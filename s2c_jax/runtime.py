@@ -46,8 +46,9 @@ def keep_memory() -> None:
     """
     accelerated = any(importlib.util.find_spec(name) for name in ("jax_plugins", "libtpu"))
     if not accelerated and platform.libc_ver()[0] == "glibc":
-        # With synchronous dispatch the main thread allocates, and only the main thread's heap may
-        # have any size. The next step also waits until the last one has freed its block.
+        # With synchronous dispatch the main thread allocates the block. glibc limits other threads'
+        # heaps, so only the main heap can keep a block of this size. Synchronous dispatch also
+        # frees one step's block before the next step asks for its own.
         jax.config.update("jax_cpu_enable_async_dispatch", False)
         keep_heap()
 
@@ -62,7 +63,7 @@ def keep_heap() -> None:
 
 
 def trim_heap() -> None:
-    """Returns memory that `keep_memory` kept, and that is unused, to the system."""
+    """Returns the heap's unused memory to the system; does nothing without glibc."""
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).malloc_trim(0)
 

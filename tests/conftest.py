@@ -5,6 +5,7 @@ import os
 import pathlib
 import platform
 import re
+import shutil
 
 from tests.support.environment import xla_flags
 
@@ -35,13 +36,16 @@ install_import_hook("s2c_jax", "beartype.beartype")
 
 import colorsys
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import filelock
 import jax
 import pytest
 from ml_collections import ConfigDict
 
 from s2c_jax.datasets.openmoji_sketch import openmoji_sketch
+from s2c_jax.pretrained.vgg16 import Vgg16
+from s2c_jax.training import loop
 from s2c_jax.training.loop import train_and_evaluate
 from tests.support.configs import make_small_config
 from tests.support.drawings import NUM_DRAWINGS, drawing
@@ -60,6 +64,29 @@ def bound_memory_maps() -> Iterator[None]:
         gc.collect()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compile_equal_steps_once() -> Iterator[None]:
+    """Shares the compiled step of all runs of this process whose settings of the step are equal.
+
+    To trace a step takes seconds, even if the cache on disk has the compiled program.
+    """
+    compile_step, compiled = loop.compile_step, {}
+    keys = ("seed", "precision", "batch_size", "image_size", "generator", "discriminator", "loss",
+            "optimizer", "augmentation")  # fmt: skip
+
+    def compile_once(config: ConfigDict, vgg: Vgg16 | None = None) -> object:
+        if vgg is not None:
+            return compile_step(config, vgg)
+        settings = repr([config[key] for key in keys])
+        if settings not in compiled:
+            compiled[settings] = compile_step(config)
+        return compiled[settings]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "compile_step", compile_once)
+        yield
+
+
 @pytest.fixture(scope="session")
 def svg_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """Drawings of discs, each of its own hue and radius."""
@@ -73,14 +100,32 @@ def svg_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return folder
 
 
+def made_once(
+    factory: pytest.TempPathFactory, name: str, make: Callable[[pathlib.Path], object]
+) -> pathlib.Path:
+    """Returns a folder that one test process fills by `make`, and for which the others wait."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # Each worker has a folder of its own in the session's folder.
+        root = root.parent
+    done = root / f"{name}.done"
+    with filelock.FileLock(root / f"{name}.lock"):
+        if not done.exists():
+            make(root / name)
+            done.touch()
+    return root / name
+
+
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory: pytest.TempPathFactory, svg_folder: pathlib.Path) -> str:
     """TFDS's data directory, with openmoji_sketch/64 prepared from the small drawings."""
-    path = tmp_path_factory.mktemp("data")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(openmoji_sketch, "svg_folder", lambda: svg_folder)
-        openmoji_sketch.OpenmojiSketch(config="64", data_dir=path).download_and_prepare()
-    return str(path)
+
+    def prepare(path: pathlib.Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(openmoji_sketch, "svg_folder", lambda: svg_folder)
+            openmoji_sketch.OpenmojiSketch(config="64", data_dir=path).download_and_prepare()
+
+    return str(made_once(tmp_path_factory, "data", prepare))
 
 
 @pytest.fixture
@@ -98,9 +143,14 @@ def keras_config(small_config: ConfigDict) -> ConfigDict:
 @pytest.fixture(scope="session")
 def workdir(tmp_path_factory: pytest.TempPathFactory, data_dir: str) -> pathlib.Path:
     """A run of `make_small_config`, two epochs with a checkpoint each; tests only read it."""
-    path = tmp_path_factory.mktemp("run")
-    train_and_evaluate(make_small_config(data_dir), path)
-    return path
+    config = make_small_config(data_dir)
+    return made_once(tmp_path_factory, "run", lambda path: train_and_evaluate(config, path))
+
+
+@pytest.fixture(scope="module")
+def run_copy(workdir: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A copy of `workdir`, to write into."""
+    return pathlib.Path(shutil.copytree(workdir, tmp_path_factory.mktemp("copy") / "run"))
 
 
 @pytest.fixture(scope="session")
@@ -112,6 +162,4 @@ def guided_workdir(tmp_path_factory: pytest.TempPathFactory, data_dir: str) -> p
     # A high rate and no average: after five steps hints and palettes must change the picture.
     config.optimizer.learning_rate = 0.03
     config.optimizer.ema_decay = 0.0
-    path = tmp_path_factory.mktemp("guided")
-    train_and_evaluate(config, path)
-    return path
+    return made_once(tmp_path_factory, "guided", lambda path: train_and_evaluate(config, path))

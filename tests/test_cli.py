@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import io
+import os
 import sys
 import typing
 
@@ -26,6 +27,14 @@ def test_user_errors_ends_the_process_with_one_line():
 def test_user_errors_lets_programming_errors_pass():
     with pytest.raises(ZeroDivisionError), cli.user_errors():
         raise ZeroDivisionError
+
+
+def test_paths_with_bytes_that_are_no_text_can_be_printed(monkeypatch):
+    output = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(output, "utf-8"))
+    with cli.user_errors():
+        print(os.fsdecode(b"run\xff"), flush=True)
+    assert output.getvalue() == b"run\\udcff\n"
 
 
 @pytest.mark.parametrize(("text", "step"), [("last", "last"), ("best", "best"), ("12", 12)])

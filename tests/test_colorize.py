@@ -36,15 +36,6 @@ def test_files_and_folders_are_coloured(workdir, tmp_path, capsys):
     assert "images/s" in output.out
 
 
-def test_output_of_a_single_sketch_may_be_a_file(workdir, tmp_path, capsys):
-    noise_sketch().save(tmp_path / "one.png")
-    code, _ = run(
-        ["--workdir", workdir, tmp_path / "one.png", "--output", tmp_path / "colored.png"], capsys
-    )
-    assert code == 0
-    assert Image.open(tmp_path / "colored.png").size == (40, 30)
-
-
 def test_bad_files_are_named_and_the_rest_is_coloured(workdir, tmp_path, capsys):
     folder = tmp_path / "in"
     folder.mkdir()
@@ -197,18 +188,6 @@ def test_bad_hints_and_palettes_are_named(
     assert not list(tmp_path.glob("out/*"))
 
 
-def test_one_file_of_hints_is_for_one_sketch(guided_workdir, tmp_path, capsys):
-    for name in ("a", "b"):
-        noise_sketch().save(tmp_path / f"{name}.png")
-    half_painted_hints().save(tmp_path / "hints.png")
-    code, _ = run(
-        [tmp_path / "a.png", tmp_path / "b.png", "--hints", tmp_path / "hints.png",
-         "--workdir", guided_workdir, "--output", tmp_path / "out"],
-        capsys,
-    )  # fmt: skip
-    assert "one file of hints is for one sketch" in code
-
-
 def test_variants_differ_and_depend_on_the_seed_alone(workdir, tmp_path, capsys):
     noise_sketch().save(tmp_path / "a.png")
     written = {}
@@ -252,18 +231,3 @@ def test_variants_and_hints_never_replace_an_input(guided_workdir, tmp_path, cap
     # The other variants, whose names are free, are written.
     assert (tmp_path / "a_1_1.png").exists()
     assert (tmp_path / "b_1.png").exists()
-
-
-def test_unused_hints_are_named_and_the_rest_is_coloured(guided_workdir, tmp_path, capsys):
-    noise_sketch().save(tmp_path / "a.png")
-    (tmp_path / "hints").mkdir()
-    for name in ("a", "typo"):
-        half_painted_hints().save(tmp_path / f"hints/{name}.png")
-    code, output = run(
-        [tmp_path / "a.png", "--workdir", guided_workdir, "--output", tmp_path / "out",
-         "--hints", tmp_path / "hints"],
-        capsys,
-    )  # fmt: skip
-    assert code == 1
-    assert "typo.png: hints of no sketch" in output.err
-    assert (tmp_path / "out/a.png").exists()

@@ -5,6 +5,7 @@ import json
 import pathlib
 import typing
 
+import jax.numpy as jnp
 import pytest
 
 from s2c_jax import config as config_lib
@@ -69,7 +70,7 @@ def test_the_variant_hints_changes_nothing_but_the_generators_inputs(name):
 
 def test_an_unknown_variant_is_named():
     with pytest.raises(UserError, match="there is no variant 'hint'; there is 'hints'"):
-        config_lib.enable_guidance(changed(), "hint")
+        config_lib.apply_variant(changed(), "hint")
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -140,6 +141,12 @@ def test_validate_names_a_value_of_another_type():
 )
 def test_choices_are_those_of_the_module_that_takes_them(key, type_):
     assert config_lib.CHOICES[key] == typing.get_args(type_)
+
+
+def test_precisions_are_jax_dtypes_and_no_other_choice_is_untested():
+    assert all(jnp.dtype(name).name == name for name in config_lib.CHOICES["precision"])
+    others = config_lib.CHOICES.keys() - {"precision"}
+    assert others == {"generator.upsampling", "discriminator.pooling"}
 
 
 def test_load_returns_what_save_wrote(tmp_path):

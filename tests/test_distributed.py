@@ -1,8 +1,6 @@
 """Several processes train like one, and wrong addresses are named."""
 
-import pathlib
 import signal
-import socket
 import subprocess
 import time
 
@@ -14,18 +12,15 @@ import pytest
 from s2c_jax import checkpoint, distributed
 from s2c_jax.errors import UserError
 from s2c_jax.training import build, loop
+from tests.support.commands import ROOT
 from tests.support.environment import xla_flags
 from tests.support.interruptions import checksums, command
-
-ROOT = pathlib.Path(__file__).parents[1]
+from tests.support.servers import free_port
 
 
 def start(train_command):
     """Starts a run of two processes, which find each other over loopback."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        coordinator = f"127.0.0.1:{free.getsockname()[1]}"
-    joined = [*train_command, "--coordinator", coordinator, "--num_processes", "2"]
+    joined = [*train_command, "--coordinator", f"127.0.0.1:{free_port()}", "--num_processes", "2"]
     return [subprocess.Popen([*joined, "--process_id", str(i)], cwd=ROOT) for i in range(2)]
 
 
@@ -132,6 +127,21 @@ def test_batch_sharding_splits_and_replicated_sharding_copies():
 
 def test_a_single_process_is_the_primary_and_waits_for_nobody():
     assert distributed.is_primary()
-    distributed.barrier("alone")
     assert distributed.all_agree(True)
     assert not distributed.all_agree(False)
+
+
+def test_an_error_in_one_process_is_an_error_in_all(monkeypatch):
+    """The process that fails tells the others, and then raises its own error."""
+    told = []
+
+    def disagree(condition):
+        told.append(condition)
+        return False
+
+    monkeypatch.setattr(distributed, "all_agree", disagree)
+    with pytest.raises(UserError, match="^no memory$"), distributed.failing_together("elsewhere"):
+        raise UserError("no memory")
+    with pytest.raises(UserError, match="^elsewhere$"), distributed.failing_together("elsewhere"):
+        pass
+    assert told == [False, True]

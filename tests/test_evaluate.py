@@ -1,7 +1,6 @@
 """The command evaluate: its flags, the weights' files, and its errors."""
 
 import json
-import shutil
 
 import pytest
 import safetensors.numpy
@@ -11,12 +10,6 @@ from s2c_jax.inference import batching
 from tests.support import commands
 from tests.support.inception import random_tensors
 from tests.support.lpips import linear_tensors, vgg_tensors
-
-
-@pytest.fixture(scope="module")
-def run_copy(workdir, tmp_path_factory):
-    """A copy of the shared run, to write into."""
-    return shutil.copytree(workdir, tmp_path_factory.mktemp("copy") / "run")
 
 
 def run(workdir, *arguments):
@@ -71,7 +64,7 @@ def test_weights_files_add_lpips_and_fid(run_copy, tmp_path, monkeypatch):
     [
         (["--workdir", "{tmp}/none"], "config.json cannot be read"),
         (["--workdir", "{run}", "--step", "7"], "has no checkpoint 7; it has"),
-        (["--workdir", "{blocked}"], "evaluation cannot be written"),
+        (["--workdir", "{blocked}"], "evaluation: cannot be written"),
         (["--workdir", "{run}", "--data_dir", "{tmp}"], "is not prepared in {tmp}"),
         (["--workdir", "{run}", "--lpips_vgg", "vgg"], "LPIPS needs both files"),
         (

@@ -2,13 +2,12 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from s2c_jax.files import partial_file, write_whole
-
-ROOT = Path(__file__).parents[1]
+from s2c_jax.errors import UserError
+from s2c_jax.files import check_overwrite, partial_file, write_whole, writing
+from tests.support.commands import ROOT
 
 # Modules that colour, draw and read pictures; they import nothing that only POSIX systems have.
 PORTABLE = (
@@ -66,6 +65,28 @@ def test_write_whole_keeps_a_folder_in_its_place(tmp_path):
     with pytest.raises(OSError, match="directory"):
         write_whole(tmp_path / "place", b"data")
     assert [path.name for path in tmp_path.iterdir()] == ["place"]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError("gone"), "gone"),
+    ],
+)
+def test_writing_names_the_path_and_the_reason(tmp_path, error, reason):
+    with pytest.raises(UserError) as raised, writing(tmp_path):
+        raise error
+    assert str(raised.value) == f"{tmp_path}: cannot be written ({reason})"
+
+
+def test_check_overwrite_refuses_existing_files_only(tmp_path):
+    file = tmp_path / "file"
+    check_overwrite(file, overwrite=False)
+    file.touch()
+    check_overwrite(file, overwrite=True)
+    with pytest.raises(UserError, match="/file: exists already; --overwrite replaces it$"):
+        check_overwrite(file, overwrite=False)
 
 
 @pytest.mark.slow(reason="imports JAX and TFDS in a process of its own")

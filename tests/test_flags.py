@@ -90,7 +90,7 @@ def test_main_without_import_names_the_missing_data_set(folder, tmp_path):
     done = run("main", "--config", folder / "config.py", "--workdir", tmp_path / "run")
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert "config.dataset.name is 'discs': no such data set of pairs" in line
+    assert "config.dataset.name, config.image_size: 'discs': no such data set of pairs" in line
 
 
 @pytest.mark.slow(reason="prepares and trains in processes of their own")

@@ -53,7 +53,7 @@ def make_run(workdir: Path, size: int) -> None:
     with claim_workdir(config, workdir), checkpoint.open_manager(workdir, keep=1) as manager:
         state = build.init_state(config)
         state.generator.params["output"]["kernel"] *= OUTPUT_SCALE
-        checkpoint.save_initial(manager, state)
+        checkpoint.save(manager, state)
 
 
 def make_sketches(folder: Path, count: int, size: int) -> None:

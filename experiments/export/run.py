@@ -22,8 +22,8 @@ from jaxtyping import PyTree
 from experiments import runs
 from s2c_jax import runtime
 from s2c_jax.datasets import input_pipeline
-from s2c_jax.export import stablehlo
-from s2c_jax.inference import load, onnx_backend
+from s2c_jax.export import export_run
+from s2c_jax.inference import generate, load, onnx_backend
 from s2c_jax.models.generator import Generator
 
 DRAWINGS = 20
@@ -40,7 +40,7 @@ Function = Callable[..., np.ndarray]
 
 def functions(generator: Generator, variables: PyTree) -> dict[str, Function]:
     """Returns the generator as this package's program and as each exported file runs it."""
-    names = list(onnx_backend.network_inputs(generator))
+    names = list(generate.network_inputs(generator))
     ours = jax.jit(
         lambda *given: generator.apply(
             variables, **dict(zip(names, given, strict=True)), train=False
@@ -49,7 +49,7 @@ def functions(generator: Generator, variables: PyTree) -> dict[str, Function]:
     session = onnxruntime.InferenceSession(
         onnx_backend.to_onnx(generator, variables).SerializeToString()
     )
-    file = stablehlo.to_stablehlo(generator, variables).serialize()
+    file = export_run.to_stablehlo(generator, variables).serialize()
     exported = jax.jit(jax.export.deserialize(file).call)
     return {
         "ours": lambda *given: np.asarray(ours(*given)),
@@ -63,7 +63,7 @@ def arguments(generator: Generator, sketches: np.ndarray) -> list[np.ndarray]:
     shapes = {"hints": (*sketches.shape[:3], 4), "palette": (len(sketches), 4, 4, 4)}
     guidance = [
         np.zeros(shapes[name], np.float32)
-        for name in onnx_backend.network_inputs(generator)
+        for name in generate.network_inputs(generator)
         if name in shapes
     ]
     return [sketches, *guidance]

@@ -77,10 +77,10 @@ def main() -> None:
     for pairs in flags.pairs:
         with tempfile.TemporaryDirectory() as folder:
             kilobytes = write_archive(Path(folder) / "anime-sketch-colorization-pair.zip", pairs)
-            seconds, megabytes = prepare(folder, flags.size)
+            seconds, mebibytes = prepare(folder, flags.size)
         print(
             f"{pairs} pairs of {kilobytes:.0f} kB, {flags.size} px, {os.cpu_count()} cores: "
-            f"{seconds:.1f} s, {pairs / seconds:.1f} pairs/s, peak memory {megabytes:.0f} MB",
+            f"{seconds:.1f} s, {pairs / seconds:.1f} pairs/s, peak memory {mebibytes:.0f} MiB",
             flush=True,
         )
 

@@ -21,7 +21,6 @@ from experiments.quality.run import WORKDIRS
 from s2c_jax import checkpoint
 from s2c_jax.datasets import input_pipeline
 from s2c_jax.distributed import replicated_sharding
-from s2c_jax.drawing import image_files
 from s2c_jax.evaluation.scoring import Colorize, score
 from s2c_jax.inference.generate import UInt8Pictures, make_generate
 from s2c_jax.inference.load import load_generator
@@ -73,7 +72,7 @@ def load_colorize(workdir: Path, *, averaged: bool) -> Colorize:
 def strip(pictures: UInt8Pictures, title: str) -> Image.Image:
     """Lays pictures out side by side, to the right of a title."""
     side = pictures.shape[1]
-    page = Image.new("RGB", (TITLE_WIDTH + len(pictures) * (side + 2), side + 2), image_files.WHITE)
+    page = Image.new("RGB", (TITLE_WIDTH + len(pictures) * (side + 2), side + 2), "white")
     ImageDraw.Draw(page).text((4, side / 2), title, fill=(32, 32, 32), anchor="lm")
     for i, picture in enumerate(pictures):
         page.paste(Image.fromarray(picture), (TITLE_WIDTH + i * (side + 2), 1))

@@ -101,10 +101,10 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         ThreadPoolExecutor(CLIENTS) as pool,
     ):
-        print(f"before: {resident_mebibytes(process_id):.0f} MB")
+        print(f"before: {resident_mebibytes(process_id):.0f} MiB")
         # The first client makes the server compile programs and import packages.
         request_pictures(url, Path(folder), 0)
-        print(f"after one client: {resident_mebibytes(process_id):.0f} MB")
+        print(f"after one client: {resident_mebibytes(process_id):.0f} MiB")
         for _ in range(ROUNDS):
             begun = time.perf_counter()
             counts = pool.map(
@@ -112,7 +112,7 @@ def main() -> None:
             )
             outcomes = sum(counts, collections.Counter[str]())
             seconds = time.perf_counter() - begun
-            print(f"{dict(outcomes)}, {seconds:.1f} s, {resident_mebibytes(process_id):.0f} MB")
+            print(f"{dict(outcomes)}, {seconds:.1f} s, {resident_mebibytes(process_id):.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ with the checksums of the other items.
 """
 
 from s2c_jax.checkpoint.generator import restore_generator
-from s2c_jax.checkpoint.manager import open_manager, restore_latest, save, save_initial
+from s2c_jax.checkpoint.manager import open_manager, restore_latest, save
 from s2c_jax.checkpoint.manifest import CorruptCheckpoint
 from s2c_jax.checkpoint.steps import RANKING_METRIC, all_steps, resolve_step
 
@@ -19,5 +19,4 @@ __all__ = [
     "restore_generator",
     "restore_latest",
     "save",
-    "save_initial",
 ]

@@ -2,7 +2,7 @@
 
 import contextlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -19,7 +19,7 @@ from s2c_jax.checkpoint import manifest as manifest_lib
 from s2c_jax.checkpoint.manifest import CorruptCheckpoint, Manifest, json_checksum, tree_checksums
 from s2c_jax.checkpoint.quarantine import quarantine
 from s2c_jax.checkpoint.steps import RANKING_METRIC, all_steps, ranking_metric, read_metrics
-from s2c_jax.errors import UserError
+from s2c_jax.errors import UserError, first_line
 
 
 @runtime_checkable
@@ -75,9 +75,9 @@ def open_manager(workdir: Path, keep: int) -> Iterator[ocp.CheckpointManager]:
 def save(
     manager: ocp.CheckpointManager,
     state: PyTree,
-    batches: DataIterator,
-    num_pairs: int,
-    metrics: Mapping[str, float],
+    batches: DataIterator | None = None,
+    num_pairs: int | None = None,
+    metrics: Mapping[str, float] | None = None,
 ) -> None:
     """Saves a checkpoint at the state's step.
 
@@ -87,44 +87,35 @@ def save(
     Args:
         manager: from `open_manager`.
         state: the training state, which may be donated afterwards.
-        batches: the iterator of the training data.
+        batches: the iterator of the training data; None for an initial state, from which training
+            starts with the first batch.
         num_pairs: the number of training pairs: a position in the data holds for that number only.
-        metrics: the generator's metrics on the validation pairs; empty if it was not measured.
+        metrics: the generator's metrics on the validation pairs; None or empty if it was not
+            measured.
 
     Raises:
         UserError: this checkpoint, or the one before it, cannot be written.
     """
     # Orbax cannot rank a checkpoint whose metrics lack the ranking metric.
-    ranked = dict(metrics) if RANKING_METRIC in metrics else None
+    ranked = dict(metrics) if metrics and RANKING_METRIC in metrics else None
     checksums = tree_checksums(state)
-    checksums["data"] = json_checksum(batches.get_state())
-    checksums["num_pairs"] = json_checksum(num_pairs)
+    manifest = Manifest(checksums=checksums)
+    items: dict[str, Any] = {}
+    if batches is not None:
+        checksums["data"] = json_checksum(batches.get_state())
+        items["data"] = grain.checkpoint.CheckpointSave(batches)
+    if num_pairs is not None:
+        checksums["num_pairs"] = json_checksum(num_pairs)
+        manifest["num_pairs"] = num_pairs
     if ranked:
         checksums["metrics"] = json_checksum(ranked)
-    manifest = Manifest(num_pairs=num_pairs, checksums=checksums)
+    items["contents"] = ocp.args.JsonSave(manifest)
     _require_free_space(Path(manager.directory), state)
     with _writing(manager):
-        manager.save(
-            int(state.step),
-            metrics=ranked,
-            args=ocp.args.Composite(
-                state=ocp.args.StandardSave(_to_global(state)),
-                data=grain.checkpoint.CheckpointSave(batches),
-                contents=ocp.args.JsonSave(manifest),
-            ),
+        items["state"] = ocp.args.StandardSave(
+            _convert(multihost_utils.host_local_array_to_global_array, state)
         )
-
-
-def save_initial(manager: ocp.CheckpointManager, state: PyTree) -> None:
-    """Saves the state of step 0, from which training starts with the first batch.
-
-    Raises:
-        UserError: the checkpoint cannot be written.
-    """
-    contents = ocp.args.JsonSave(Manifest(checksums=tree_checksums(state)))
-    items = ocp.args.Composite(state=ocp.args.StandardSave(state), contents=contents)
-    with _writing(manager):
-        manager.save(0, args=items)
+        manager.save(int(state.step), metrics=ranked, args=ocp.args.Composite(**items))
 
 
 def restore_latest(
@@ -151,10 +142,11 @@ def restore_latest(
     for step in sorted(manager.all_steps(), reverse=True):
         restored = None
         reason = f"another process cannot read the checkpoint {step}"
-        try:
-            restored = _restore(manager, step, state, batches)
-        except CorruptCheckpoint as error:
-            reason = str(error)
+        with distributed.failing_together(reason):
+            try:
+                restored = _restore(manager, step, state, batches)
+            except CorruptCheckpoint as error:
+                reason = str(error)
         # All processes must continue from the same step.
         if distributed.all_agree(restored is not None):
             break
@@ -173,9 +165,9 @@ def restore_latest(
         )
     if damaged:
         folder = Path(manager.directory)
-        for step, reason in damaged.items():
-            quarantine(folder.parent, folder / str(step), reason)
-        distributed.barrier("damaged checkpoints are quarantined")
+        with distributed.failing_together("process 0 cannot move a checkpoint: see its message"):
+            for step, reason in damaged.items():
+                quarantine(folder.parent, folder / str(step), reason)
         manager.reload()
     return restored_state
 
@@ -183,27 +175,28 @@ def restore_latest(
 def _quarantine_damaged_metrics(workdir: Path) -> None:
     """Quarantines metrics that would keep Orbax from reading the metrics of all checkpoints."""
     damaged: dict[int, str] = {}
-    for step in all_steps(workdir):
-        try:
-            read_metrics(workdir, step)
-        except CorruptCheckpoint as error:
-            damaged[step] = str(error)
     # No process may move what another one is still reading, or open what is about to move.
-    distributed.barrier("all metrics are read")
-    for step, reason in damaged.items():
-        quarantine(workdir, workdir / "checkpoints" / str(step) / "metrics", reason)
-    distributed.barrier("damaged metrics are quarantined")
+    with distributed.failing_together("another process cannot read the metrics"):
+        for step in all_steps(workdir):
+            try:
+                read_metrics(workdir, step)
+            except CorruptCheckpoint as error:
+                damaged[step] = str(error)
+    with distributed.failing_together("process 0 cannot move metrics: see its message"):
+        for step, reason in damaged.items():
+            quarantine(workdir, workdir / "checkpoints" / str(step) / "metrics", reason)
 
 
 def _restore(
     manager: ocp.CheckpointManager, step: int, state: PyTree, batches: DataIterator
 ) -> tuple[PyTree, int | None]:
-    """Returns a checkpoint's state and its number of training pairs, None for `save_initial`.
+    """Returns a checkpoint's state and number of training pairs, None for an initial checkpoint.
 
     An error leaves `batches` at its position.
     """
     folder = Path(manager.directory) / str(step)
-    shapes = jax.tree.map(ocp.tree.to_shape_dtype_struct, _to_global(state))
+    global_state = _convert(multihost_utils.host_local_array_to_global_array, state)
+    shapes = jax.tree.map(ocp.tree.to_shape_dtype_struct, global_state)
     # A checkpoint of step 0 has no position in the data.
     position = {"data": grain.checkpoint.CheckpointRestore(batches)} if step else {}
     position_before = batches.get_state() if step else {}
@@ -213,7 +206,7 @@ def _restore(
             restored = manager.restore(
                 step, args=ocp.args.Composite(state=ocp.args.StandardRestore(shapes), **position)
             )
-            local_state = _to_local(restored.state)
+            local_state = _convert(multihost_utils.global_array_to_host_local_array, restored.state)
             checksums = tree_checksums(local_state)
             num_pairs = manifest.get("num_pairs")
             if step:
@@ -227,19 +220,14 @@ def _restore(
         raise
 
 
-def _to_global(state: PyTree) -> PyTree:
-    """Turns a state that is replicated on local devices into one replicated on all devices."""
-    if jax.process_count() > 1:
-        mesh, spec = distributed.global_mesh(), PartitionSpec()
-        state = multihost_utils.host_local_array_to_global_array(state, mesh, spec)
-    return state
+def _convert(convert: Callable[..., PyTree], state: PyTree) -> PyTree:
+    """Converts a replicated state by a function of `multihost_utils`, with several processes.
 
-
-def _to_local(state: PyTree) -> PyTree:
-    """Reverts `_to_global`."""
+    The state changes from one replicated on the local devices to one replicated on all devices, or
+    the other way round.
+    """
     if jax.process_count() > 1:
-        mesh, spec = distributed.global_mesh(), PartitionSpec()
-        state = multihost_utils.global_array_to_host_local_array(state, mesh, spec)
+        state = convert(state, distributed.global_mesh(), PartitionSpec())
     return state
 
 
@@ -261,9 +249,8 @@ def _writing(manager: ocp.CheckpointManager) -> Iterator[None]:
         yield
     # Orbax has no exception class for a full disk.
     except Exception as error:
-        reason = manifest_lib.first_line(error)
         steps = ", ".join(map(str, all_steps(Path(manager.directory).parent)))
         raise UserError(
-            f"a checkpoint cannot be written in {manager.directory} ({reason}); "
+            f"a checkpoint cannot be written in {manager.directory} ({first_line(error)}); "
             f"earlier checkpoints: {steps or 'none'}"
         ) from error

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from s2c_jax.errors import UserError
+from s2c_jax.errors import UserError, first_line
 
 
 class CorruptCheckpoint(UserError):
@@ -23,8 +23,8 @@ class Manifest(TypedDict):
 
     Attributes:
         checksums: the CRC-32 of each leaf of the state, and of "data", "num_pairs" and "metrics".
-        num_pairs: the number of training pairs. A checkpoint from `save_initial` has no position in
-            the data, and lacks the number.
+        num_pairs: the number of training pairs. An initial checkpoint has no position in the data,
+            and lacks the number.
     """
 
     checksums: dict[str, int]
@@ -48,7 +48,7 @@ def json_checksum(value: object) -> int:
 
 def read_manifest(folder: Path) -> Manifest:
     """Reads the manifest of a checkpoint's folder; call it within `reading`."""
-    # Earlier versions wrote this item, and no manifest.
+    # Earlier versions of s2c_jax wrote an item "num_pairs", and no manifest.
     if (folder / "num_pairs").is_dir():
         raise UserError(
             f"the checkpoint {folder} is of an earlier version, which kept no checksums: "
@@ -81,12 +81,6 @@ def reading(folder: Path) -> Iterator[None]:
     except Exception as error:
         message = f"the checkpoint {folder} cannot be read ({first_line(error)})"
         raise CorruptCheckpoint(message) if _is_damage(error) else UserError(message) from error
-
-
-def first_line(error: Exception) -> str:
-    """Returns the first line of an exception's message, or its class's name without a message."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
 
 
 def _is_damage(error: Exception) -> bool:

@@ -6,6 +6,11 @@ from s2c_jax import distributed
 from s2c_jax.errors import UserError, print_error
 
 
+def quarantine_path(workdir: Path, folder: Path) -> Path:
+    """Returns where `quarantine` moves a folder, unless an earlier one is there already."""
+    return workdir / "damaged" / "_".join(folder.relative_to(workdir / "checkpoints").parts)
+
+
 def quarantine(workdir: Path, folder: Path, reason: str) -> None:
     """Moves a damaged folder to `workdir`/damaged and prints why, on the primary process.
 
@@ -19,12 +24,11 @@ def quarantine(workdir: Path, folder: Path, reason: str) -> None:
     """
     if not distributed.is_primary():
         return
-    name = "_".join(folder.relative_to(workdir / "checkpoints").parts)
-    target = workdir / "damaged" / name
+    first = target = quarantine_path(workdir, folder)
     number = 1
     while target.exists():
         number += 1
-        target = target.with_name(f"{name}_{number}")
+        target = first.with_name(f"{first.name}_{number}")
     try:
         # A missing folder is damage, too.
         if folder.exists():

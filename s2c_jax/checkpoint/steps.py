@@ -7,6 +7,7 @@ from pathlib import Path
 import orbax.checkpoint as ocp
 
 from s2c_jax.checkpoint.manifest import json_checksum, read_manifest, reading, verify
+from s2c_jax.checkpoint.quarantine import quarantine_path
 from s2c_jax.errors import UserError
 
 # The metric that ranks checkpoints: the best checkpoint has the smallest value.
@@ -57,17 +58,21 @@ def resolve_step(workdir: Path, step: int | str) -> int:
 
 
 def read_metrics(workdir: Path, step: int) -> dict[str, float]:
-    """Returns a checkpoint's metrics, which are empty if the step was not measured.
+    """Returns a checkpoint's metrics.
+
+    They are empty if the step was not measured, or if the metrics are in the quarantine.
 
     Raises:
         CorruptCheckpoint: the metrics are not what was saved.
         UserError: the metrics cannot be read.
     """
     folder = step_folder(workdir, step)
+    item = folder / "metrics"
     with reading(folder):
         manifest = read_manifest(folder)
-        if "metrics" not in manifest["checksums"]:
+        quarantined = quarantine_path(workdir.absolute(), item).exists() and not item.exists()
+        if "metrics" not in manifest["checksums"] or quarantined:
             return {}
-        metrics: dict[str, float] = json.loads((folder / "metrics" / "metrics").read_text())
+        metrics: dict[str, float] = json.loads((item / "metrics").read_text())
         verify({"metrics": json_checksum(metrics)}, manifest)
         return metrics

@@ -7,14 +7,13 @@ import grain
 import grain.experimental
 import jax
 import numpy as np
-import tensorflow_datasets as tfds
 from jaxtyping import UInt8
 
-import s2c_jax.datasets
 from s2c_jax.datasets import decoded
+from s2c_jax.datasets.builders import find_builder
 from s2c_jax.datasets.pairs import FEATURES, PairSource, decode, open_records
 from s2c_jax.distributed import batch_sharding
-from s2c_jax.errors import UserError
+from s2c_jax.errors import UserError, naming
 
 # A batch of pairs: `FEATURES` by name, in [0, 255].
 Pairs = dict[str, UInt8[np.ndarray, "batch rows columns 3"]]
@@ -40,8 +39,8 @@ def open_split(name: str, image_size: int, split: str, data_dir: str = "") -> Pa
     Raises:
         UserError: there is no such data set, it has no such size, or it has not been prepared.
     """
-    _require_size(name, image_size)
-    builder = tfds.builder(f"{name}/{image_size}", data_dir=data_dir or None)
+    with naming("config.dataset.name, config.image_size"):
+        builder = find_builder(name, image_size, data_dir)
     if not builder.is_prepared():
         where = f" --data_dir {data_dir}" if data_dir else ""
         raise UserError(
@@ -94,8 +93,8 @@ def train_batches(
         .seed(seed)
         .shuffle()[:whole_batches]
         .map(decode)
-        # Consecutive batches of the shuffled pairs are the shares of process 0, process 1 and so on
-        # of one global batch, which is thus the same for any number of processes.
+        # Cut the shuffled pairs into shares. Share k of each global batch goes to process k, so the
+        # global batch is the same for any number of processes.
         .batch(batch_size // jax.process_count(), drop_remainder=True)[
             jax.process_index() :: jax.process_count()
         ]
@@ -114,20 +113,3 @@ def read_pairs(source: PairSource, indices: Sequence[int]) -> Pairs:
     """Reads the pairs at `indices` as one batch; leaves out indices past the end."""
     pairs = [decode(source[i]) for i in indices if i < len(source)]
     return {name: np.stack([pair[name] for pair in pairs]) for name in FEATURES}
-
-
-def _require_size(name: str, image_size: int) -> None:
-    """Raises UserError if there is no data set of this name, or if it has no such size."""
-    try:
-        sizes = [config for config in tfds.builder_cls(name).builder_configs if config.isdigit()]
-    except (tfds.core.DatasetNotFoundError, ValueError):
-        sizes = []
-    if not sizes:
-        known = ", ".join(s2c_jax.datasets.NAMES)
-        raise UserError(
-            f"config.dataset.name is {name!r}: no such data set of pairs; there are {known}"
-        )
-    if str(image_size) not in sizes:
-        raise UserError(
-            f"config.image_size is {image_size}: {name} has {', '.join(sizes)} pixels only"
-        )

@@ -33,7 +33,7 @@ _PAIRS_PER_SHARD = 256
 Example = dict[str, bytes | str | bool | np.ndarray]
 # A pair's decoded features, `FEATURES`, in [0, 255].
 Pair = dict[str, UInt8[np.ndarray, "rows columns 3"]]
-# What a builder makes one pair of, such as a path.
+# The argument of `PairsBuilder.make` for one pair, such as a path.
 Source = TypeVar("Source")
 
 
@@ -89,7 +89,7 @@ class PairsBuilder(  # type: ignore[call-arg]
             manual_dir: the folder with the user's own files; None if it is missing or empty.
 
         Returns:
-            For "train" and for "validation" what `make` makes each pair of, by the pair's name.
+            For "train" and "validation": the argument of `make` for each pair, by the pair's name.
 
         Raises:
             UserError: the pairs are not there.
@@ -107,10 +107,10 @@ class PairsBuilder(  # type: ignore[call-arg]
         """
 
     def generate(self, made: Iterator[tuple[str, Example | UserError]]) -> Iterator[Example]:
-        """Yields the examples of a shard from its pairs' names, each with the result of `make`.
+        """Yields a shard's examples.
 
-        A `UserError` is the result for a pair that cannot be made. It ends the preparation; a
-        subclass may leave the pair out instead.
+        `made` has each pair's name and the result of `make`, or the UserError that `make` raised.
+        Such an error ends the preparation; a subclass may leave the pair out instead.
         """
         for name, pair in made:
             if isinstance(pair, UserError):
@@ -164,22 +164,22 @@ class PairsBuilder(  # type: ignore[call-arg]
         self, pairs: list[tuple[str, Source]], progress: tqdm.tqdm
     ) -> Iterator[tuple[str, Example]]:
         """Yields a shard's examples, each with its key."""
-        for example in self.generate(self._made(pairs, progress)):
+        for example in self.generate(self._make_pairs(pairs, progress)):
             yield str(example["id"]), example
 
-    def _made(
+    def _make_pairs(
         self, pairs: list[tuple[str, Source]], progress: tqdm.tqdm
     ) -> Iterator[tuple[str, Example | UserError]]:
         """Makes pairs in threads, a few ahead; Pillow and zlib release the interpreter lock."""
         workers = os.cpu_count() or 1
         with ThreadPoolExecutor(workers) as pool:
-            for made in map_ahead(pool, self._made_or_error, pairs, ahead=4 * workers):
+            for made in map_ahead(pool, self._make_or_error, pairs, ahead=4 * workers):
                 yield made
                 progress.update()
         if progress.n == progress.total:
             progress.close()
 
-    def _made_or_error(self, pair: tuple[str, Source]) -> tuple[str, Example | UserError]:
+    def _make_or_error(self, pair: tuple[str, Source]) -> tuple[str, Example | UserError]:
         name, source = pair
         try:
             return name, self.make(source)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-import s2c_jax.datasets
 from s2c_jax.datasets import decoded, pairs
+from s2c_jax.datasets.builders import find_builder
 from s2c_jax.errors import UserError
 
 
@@ -26,9 +26,10 @@ def prepare(
 
     Raises:
         UserError: there is no such data set or size, its files are missing or damaged, or the data
-            directory cannot be written.
+            directory cannot be read or written.
     """
-    builder = _builder(name, data_dir)
+    dataset, _, size = name.partition("/")
+    builder = find_builder(dataset, size, data_dir)
     if manual_dir is not None and not builder.is_prepared():
         # TFDS ignores a folder that is missing or empty.
         if not Path(manual_dir).is_dir():
@@ -45,22 +46,10 @@ def prepare(
                     decoded.write(path, pairs.open_records(builder, split))
     except OSError as error:
         raise UserError(
-            f"{error.filename or builder.data_dir} cannot be written ({error.strerror}): "
-            "take another data_dir"
+            f"{error.filename or builder.data_dir} cannot be read or written "
+            f"({error.strerror or error}): take another data_dir"
         ) from None
     sizes = ", ".join(f"{info.num_examples} {split}" for split, info in builder.info.splits.items())
     print(f"{name}: {sizes} pairs in {builder.data_dir}")
     if summary := builder.summary():
         print(f"{name}: {summary}")
-
-
-def _builder(name: str, data_dir: str | None) -> pairs.PairsBuilder:
-    try:
-        return tfds.builder(name, data_dir=data_dir)
-    except (tfds.core.DatasetNotFoundError, ValueError):
-        known = [
-            f"{builder}/{config}"
-            for builder in s2c_jax.datasets.NAMES
-            for config in tfds.builder_cls(builder).builder_configs
-        ]
-        raise UserError(f"no data set {name!r}; there are {', '.join(known)}") from None

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 from PIL import Image, ImageFilter
 
-from s2c_jax.drawing import image_files, letterbox
+from s2c_jax.drawing import letterbox
 from s2c_jax.drawing.preparation import LINE_LEVEL
 from s2c_jax.drawing.regions import MIN_LINE_FREE_FRACTION, line_aware_upsample
 
@@ -60,8 +60,9 @@ def composite(
     small_sketch, small_color = _remove_letterbox(sketch, network_input, network_output)
     if not (_is_grey(levels) and np.array_equal(levels, small_sketch)):
         return flatten_layers(split_layers(sketch, network_input, network_output))
-    # A grey sketch in the network's size needs no upsampling, and no inpainting, since lines that
-    # are dark enough for that are opaque. Two lookups are left for each channel.
+    # A grey sketch of the network's size needs no upsampling. It needs no inpainting either: where
+    # a line is dark enough to inpaint under, the line is opaque and hides the result. So each level
+    # depends on two levels alone, and lookup tables give it.
     remove_lines, add_lines = _grey_tables(_paper_tone(levels))
     rows = np.left_shift(levels, 8, dtype=np.uint16)
     color = remove_lines.take(rows | small_color)
@@ -92,7 +93,7 @@ def split_layers(
 def flatten_layers(layers: Layers) -> UInt8[np.ndarray, "height width 3"]:
     """Returns the flat picture of layers: lines over colours over white paper."""
     color, lines = (Image.fromarray(layer) for layer in (layers.color, layers.lines))
-    page = Image.new("RGBA", color.size, (*image_files.WHITE, 255))
+    page = Image.new("RGBA", color.size, "white")
     page.alpha_composite(color)
     page.alpha_composite(lines)
     return np.asarray(page.convert("RGB"))

@@ -20,8 +20,6 @@ _MAX_SIDE = 4096
 MAX_PIXELS = _MAX_SIDE**2
 # Largest file that the web pages take, in bytes.
 MAX_FILE_BYTES = 32 * 2**20
-# The paper's colour in RGB.
-WHITE = (255, 255, 255)
 
 
 def read(file: Path | io.BytesIO, name: str = "") -> Image.Image:
@@ -51,7 +49,7 @@ def to_rgb(picture: Image.Image) -> Image.Image:
         return Image.fromarray((levels // 257).astype(np.uint8)).convert("RGB")
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
-        paper = Image.new("RGBA", picture.size, (*WHITE, 255))
+        paper = Image.new("RGBA", picture.size, "white")
         return Image.alpha_composite(paper, picture).convert("RGB")
     return picture.convert("RGB")
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from s2c_jax import files
 from s2c_jax.drawing import compositing, image_files
-from s2c_jax.errors import UserError
+from s2c_jax.errors import needs
 
 # The names of the layers in the files, from top to bottom.
 LAYER_NAMES = ("lines", "colour", "paper")
@@ -24,13 +24,9 @@ def write(layers: compositing.Layers, path: Path) -> None:
 def require(suffix: str) -> None:
     """Raises a `UserError` if the package for the format of a suffix is not installed."""
     package = {".ora": "pyora", ".psd": "psd_tools"}.get(suffix)
-    try:
-        if package:
+    if package:
+        with needs("layers", f"the format {suffix}"):
             importlib.import_module(package)
-    except ImportError:
-        raise UserError(
-            f"{suffix} files need the package {package}: pip install 's2c_jax[layers]'"
-        ) from None
 
 
 def _encode_ora(layers: compositing.Layers) -> bytes:
@@ -78,5 +74,5 @@ def _flat_picture(layers: compositing.Layers) -> Image.Image:
 def _named_pictures(layers: compositing.Layers) -> list[tuple[Image.Image, str]]:
     """Returns the picture and the name of each layer, from top to bottom."""
     lines, color = (Image.fromarray(layer) for layer in layers)
-    paper = Image.new("RGBA", lines.size, (*image_files.WHITE, 255))
+    paper = Image.new("RGBA", lines.size, "white")
     return list(zip((lines, color, paper), LAYER_NAMES, strict=True))

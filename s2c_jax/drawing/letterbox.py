@@ -4,8 +4,6 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from s2c_jax.drawing.image_files import WHITE
-
 # Smallest share of a pixel of the square that hints must cover to set its colour: a twentieth, so
 # that thin strokes of a large drawing survive and their antialiased rims do not spread.
 _MIN_HINT_COVERAGE = 0.05
@@ -14,7 +12,7 @@ _MIN_HINT_COVERAGE = 0.05
 def fit_square(picture: Image.Image, size: int) -> Image.Image:
     """Scales an RGB picture to fit a white square of `size` pixels a side, and centres it."""
     left, top, right, bottom = fitted_box(picture.size, size)
-    square = Image.new("RGB", (size, size), WHITE)
+    square = Image.new("RGB", (size, size), "white")
     inner = picture.resize((right - left, bottom - top), Image.Resampling.LANCZOS)
     square.paste(inner, (left, top))
     return square

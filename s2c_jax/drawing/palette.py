@@ -66,7 +66,7 @@ def from_colors(text: str) -> RgbaPalette:
     """Parses up to four colours, such as "#fcea2b,orange"; every band gets all of them.
 
     Raises:
-        UserError: a colour is not one, or there are more than four.
+        UserError: a name is no colour, or there are more than four.
     """
     names = [name.strip() for name in text.split(",")]
     if len(names) > COLORS:

@@ -10,7 +10,7 @@ from PIL import Image
 from s2c_jax.drawing import letterbox
 
 # Level in [0, 255], half of white. On white paper a pixel that is this dark is opaque line; lighter
-# pixels are partly line and partly what lies under it.
+# pixels are partly line and partly what lies under the line.
 LINE_LEVEL = 128
 # A drawing is large if its longer side is more than this many times the square's side. Downscaling
 # by less leaves lines dark enough.
@@ -38,19 +38,14 @@ def downscale_sketch(sketch: Image.Image, size: int) -> UInt8[np.ndarray, "{size
 def _embolden(sketch: Image.Image, scale: float) -> Image.Image:
     """Widens lines that would be too thin after downscaling by `scale`, unless they are a tone."""
     levels = np.asarray(sketch)
-    width = _line_width(levels)
+    dark = levels.max(axis=-1) < LINE_LEVEL
+    boundary = sum(np.count_nonzero(np.diff(dark, axis=axis)) for axis in (0, 1))
+    # The mean line width in pixels: twice the dark area over its boundary's length.
+    width = 2 * np.count_nonzero(dark) / boundary if boundary else 0.0
     if not 0 < width < THIN_LINE * scale:
         return sketch
     extra_width = math.ceil(BOLD_LINE * scale - width)
-    dark_fraction = (levels.max(axis=-1) < LINE_LEVEL).mean()
-    if dark_fraction * (width + extra_width) / width >= MAX_BOLD_COVERAGE:
+    if dark.mean() * (width + extra_width) / width >= MAX_BOLD_COVERAGE:
         return sketch
     window = (extra_width + 1, extra_width + 1, 1)
     return Image.fromarray(scipy.ndimage.minimum_filter(levels, window))
-
-
-def _line_width(levels: UInt8[np.ndarray, "height width 3"]) -> float:
-    """Estimates the mean line width in pixels: twice the dark area over its boundary's length."""
-    dark = levels.max(axis=-1) < LINE_LEVEL
-    boundary = sum(np.count_nonzero(np.diff(dark, axis=axis)) for axis in (0, 1))
-    return 2 * np.count_nonzero(dark) / boundary if boundary else 0.0

@@ -7,8 +7,8 @@ import scipy.ndimage
 from jaxtyping import Bool, Float, Float32, Int, UInt8
 from PIL import Image
 
-# Smallest line-free fraction of a cell from which the cell's colour is known. Where lines cover
-# more of the cell, dividing by the fraction would amplify the network's errors more than 3 times.
+# Smallest line-free fraction at which a cell's colour counts as known. Below it, division by the
+# fraction would amplify the network's errors more than 3 times.
 MIN_LINE_FREE_FRACTION = 0.3
 # Exponent that down-weights cells shared with another region: such a cell mixes both colours.
 SHARED_CELL_EXPONENT = 4

@@ -6,14 +6,13 @@ from jaxtyping import Float
 
 from s2c_jax.datasets import input_pipeline
 from s2c_jax.datasets.pairs import PairSource
+from s2c_jax.drawing.preparation import LINE_LEVEL
 from s2c_jax.evaluation import metrics
 from s2c_jax.inference.generate import UInt8Pictures
 
 # Number of training pairs whose mean colour is taken. Pairs are stored in the order of a hash, so
 # the first ones are a random sample.
 _MEAN_COLOR_PAIRS = 256
-# The mean level, in [0, 255], under which a sketch's pixel is part of a line.
-_LINE_LEVEL = 128
 
 
 def mean_color(source: PairSource) -> Float[np.ndarray, "3"]:
@@ -33,7 +32,7 @@ def fill_inside_lines(color: Float[np.ndarray, "3"], sketches: UInt8Pictures) ->
     """Paints everything that lines enclose with one colour, in [0, 255], under the lines."""
     filled = np.empty_like(sketches)
     for i, sketch in enumerate(sketches):
-        inside = scipy.ndimage.binary_fill_holes(sketch.mean(axis=-1) < _LINE_LEVEL)
+        inside = scipy.ndimage.binary_fill_holes(sketch.mean(axis=-1) < LINE_LEVEL)
         painted = np.round(sketch / 255 * color).astype(np.uint8)
         filled[i] = np.where(inside[..., None], painted, sketch)
     return filled

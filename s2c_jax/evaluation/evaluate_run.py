@@ -1,8 +1,7 @@
 """Evaluates checkpoints of a run on its validation split, and writes the results."""
 
-import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import tensorboardX
@@ -12,13 +11,10 @@ from s2c_jax import config as config_lib
 from s2c_jax.datasets import input_pipeline
 from s2c_jax.datasets.pairs import PairSource
 from s2c_jax.drawing import image_files
-from s2c_jax.errors import UserError
 from s2c_jax.evaluation.baselines import fill_inside_lines, mean_color
-from s2c_jax.evaluation.scoring import Networks, score, true_features
+from s2c_jax.evaluation.scoring import MetricNetworks, score, true_features
 from s2c_jax.evaluation.tables import ranked_sheet, table
 from s2c_jax.inference.colorizer import Colorizer
-
-Metrics = dict[str, float]
 
 
 def evaluate_run(
@@ -26,16 +22,18 @@ def evaluate_run(
     steps: Sequence[int | str],
     num_pairs: int | None = None,
     data_dir: str | None = None,
-    networks: Networks = Networks(),  # noqa: B008
+    networks: MetricNetworks = MetricNetworks(),  # noqa: B008
 ) -> None:
-    """Evaluates checkpoints of a run; writes WORKDIR/evaluation, replacing an earlier one.
+    """Evaluates checkpoints of a run, and writes the results into WORKDIR/evaluation.
+
+    Each call replaces the numbers of the one before; sheets of other checkpoints stay.
 
     Args:
         workdir: the run's folder.
         steps: which checkpoints, each as in `checkpoint.resolve_step`.
         num_pairs: the number of validation pairs, from the first on; None takes all.
         data_dir: TFDS's data directory; None takes the config's.
-        networks: for LPIPS and FID, without `true_features`.
+        networks: for LPIPS and FID, without `true_gaussian`.
 
     Raises:
         UserError: the run, a checkpoint or the data is missing, or the results cannot be written.
@@ -50,15 +48,15 @@ def evaluate_run(
     )
     count = min(num_pairs or len(validation), len(validation))
     output = workdir / "evaluation"
-    with _writable(output):
+    with files.writing(output):
         output.mkdir(parents=True, exist_ok=True)
         for old in output.glob("events.out.tfevents.*"):
             old.unlink()
     if networks.inception:
         true = true_features(networks.inception, validation, count)
-        networks = networks._replace(true_features=true)
+        networks = networks._replace(true_gaussian=true)
     baselines = _score_baselines(train, validation, count, networks)
-    checkpoints: dict[str, Metrics] = {}
+    checkpoints: dict[str, dict[str, float]] = {}
     rows = dict(baselines)
     # The content of metrics.json.
     results = {
@@ -75,7 +73,7 @@ def evaluate_run(
                 colorizer.load(step)
             scores = score(colorizer.colorize_squares, validation, count, networks)
             checkpoints[str(step)] = rows[f"step {step}"] = scores.metrics
-            with _writable(output):
+            with files.writing(output):
                 for name, value in scores.metrics.items():
                     writer.add_scalar(f"evaluation/{name}", value, step)
                 writer.flush()
@@ -90,8 +88,8 @@ def evaluate_run(
 
 
 def _score_baselines(
-    train: PairSource, validation: PairSource, count: int, networks: Networks
-) -> dict[str, Metrics]:
+    train: PairSource, validation: PairSource, count: int, networks: MetricNetworks
+) -> dict[str, dict[str, float]]:
     """Returns the metrics of each baseline, by its title."""
     color = mean_color(train)
     baselines = {
@@ -102,12 +100,3 @@ def _score_baselines(
         title: score(baseline, validation, count, networks).metrics
         for title, baseline in baselines.items()
     }
-
-
-@contextlib.contextmanager
-def _writable(output: Path) -> Iterator[None]:
-    """Turns an OSError raised within into a UserError that names the folder."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"{output} cannot be written ({error.strerror or error})") from None

@@ -88,8 +88,8 @@ def distance(a: Gaussian, b: Gaussian) -> float:
     """Returns |mean a - mean b|^2 + tr(A + B - 2 (A B)^(1/2)) for covariances A and B.
 
     With A = R R^T and B = S S^T, the eigenvalues of A B are the squared singular values of R^T S.
-    So the trace of (A B)^(1/2) is the sum of the singular values. This needs no root of a matrix
-    that may be singular: the covariance of fewer vectors than dimensions is.
+    So the trace of (A B)^(1/2) is the sum of the singular values. This avoids the root of a matrix
+    that is singular if there are fewer vectors than dimensions.
     """
     shift = a.mean - b.mean
     root = np.linalg.svd(a.factor.T @ b.factor, compute_uv=False).sum()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float, PyTree
 
 from s2c_jax.checkpoint import RANKING_METRIC
 from s2c_jax.datasets import input_pipeline
@@ -17,8 +17,7 @@ from s2c_jax.evaluation import frechet, metrics
 from s2c_jax.inference.batching import batched
 from s2c_jax.inference.generate import UInt8Pictures
 from s2c_jax.models.ranges import normalize
-from s2c_jax.pretrained import inception, lpips
-from s2c_jax.pretrained.weight_files import ConvWeights
+from s2c_jax.pretrained import inception
 
 # From sketches to colourings.
 Colorize = Callable[[UInt8Pictures], UInt8Pictures]
@@ -27,23 +26,23 @@ Distances = Callable[[UInt8Pictures, UInt8Pictures], Float[np.ndarray, " batch"]
 # From pictures to a feature vector of each.
 Features = Callable[[UInt8Pictures], Float[np.ndarray, "batch d"]]
 
-# Pairs in memory at once. Do not derive it from the number of devices: the last digits of the sums
-# depend on it.
+# Pairs in memory at once. Keep this number fixed. The size of a chunk changes the order of
+# summation, and so the last digits of a metric; it must not follow the number of devices.
 CHUNK = 64
 
 
-class Networks(NamedTuple):
-    """The networks that some metrics need; None leaves the metric out.
+class MetricNetworks(NamedTuple):
+    """The networks that some metrics need, from `on_devices`; None leaves the metric out.
 
     Attributes:
-        lpips: from `lpips_distances`.
-        inception: from `inception_features`, for FID.
-        true_features: from `true_features`, for FID.
+        lpips: of `lpips.distance`.
+        inception: of `inception.features`, for FID.
+        true_gaussian: from `true_features`, for FID.
     """
 
     lpips: Distances | None = None
     inception: Features | None = None
-    true_features: frechet.Gaussian | None = None
+    true_gaussian: frechet.Gaussian | None = None
 
 
 class Scores(NamedTuple):
@@ -60,16 +59,17 @@ class Scores(NamedTuple):
     ranking: list[int]
 
 
-def lpips_distances(network: lpips.Lpips) -> Distances:
-    """Returns a function that computes the LPIPS of pictures on this process's devices."""
-    distances = batched(lambda network, a, b: lpips.distance(network, normalize(a), normalize(b)))
-    return functools.partial(distances, jax.device_put(network, replicated_sharding()))
+def on_devices(metric: Callable[..., Array], network: PyTree) -> Callable[..., np.ndarray]:
+    """Returns a metric with its network, as a function of uint8 pictures.
 
+    All of this process's devices compute it.
 
-def inception_features(network: dict[str, ConvWeights]) -> Features:
-    """Returns a function that computes the features of FID on this process's devices."""
-    features = batched(lambda network, a: inception.features(network, normalize(a)))
-    return functools.partial(features, jax.device_put(network, replicated_sharding()))
+    Args:
+        metric: a function of the network and of pictures in [-1, 1].
+        network: the first argument of `metric`.
+    """
+    compute = batched(lambda network, *pictures: metric(network, *map(normalize, pictures)))
+    return functools.partial(compute, jax.device_put(network, replicated_sharding()))
 
 
 def true_features(features: Features, source: PairSource, count: int) -> frechet.Gaussian:
@@ -78,7 +78,7 @@ def true_features(features: Features, source: PairSource, count: int) -> frechet
     Raises:
         UserError: there are fewer than two pairs.
     """
-    sums = frechet.empty_sums(inception.FEATURES)
+    sums = frechet.empty_sums(inception.FEATURE_SIZE)
     for _, pairs in _chunks(source, count):
         sums = frechet.add(sums, features(pairs["color"]))
     return frechet.gaussian(sums)
@@ -88,17 +88,17 @@ def score(
     colorize: Colorize,
     source: PairSource,
     count: int,
-    networks: Networks = Networks(),  # noqa: B008
+    networks: MetricNetworks = MetricNetworks(),  # noqa: B008
 ) -> Scores:
     """Measures a colouring of the first `count` pairs, by a network or by any other function.
 
     The same pictures give the same numbers to the last digit. Pairs are read, coloured and measured
-    in chunks, so memory does not grow with their number. `networks.true_features` must be of the
+    in chunks, so memory does not grow with their number. `networks.true_gaussian` must be of the
     same pairs.
     """
     sums: dict[str, metrics.Ratio] = {}
     ranked: list[tuple[float, int]] = []
-    true = networks.true_features
+    true = networks.true_gaussian
     features = None if true is None else frechet.empty_sums(len(true.mean))
     with ThreadPoolExecutor() as pool:
         for indices, pairs in _chunks(source, count):

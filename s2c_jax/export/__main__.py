@@ -12,8 +12,7 @@ colours sketches in the browser, without a server.
 from collections.abc import Sequence
 from pathlib import Path
 
-from s2c_jax import cli
-from s2c_jax.errors import UserError
+from s2c_jax import cli, files
 from s2c_jax.export.export_run import FORMATS, export_run
 
 
@@ -29,8 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     flags = parser.parse_args(arguments)
     with cli.user_errors():
         cli.import_modules(flags.imports)
-        if flags.output.exists() and not flags.overwrite:
-            raise UserError(f"{flags.output}: exists already; --overwrite replaces it")
+        files.check_overwrite(flags.output, flags.overwrite)
         export_run(flags.workdir, flags.step, flags.format, flags.output, flags.licence)
 
 

@@ -3,16 +3,24 @@
 from pathlib import Path
 from typing import Literal, get_args
 
+import jax
+import jax.export
+import numpy as np
+from jaxtyping import PyTree
+
 from s2c_jax import files
 from s2c_jax.errors import UserError
 from s2c_jax.export.html import to_html
 from s2c_jax.export.metadata import encode_onnx, licence_of, metadata
-from s2c_jax.export.stablehlo import to_stablehlo
+from s2c_jax.inference.generate import inference_function, network_inputs
 from s2c_jax.inference.load import TrainedGenerator, load_generator
 from s2c_jax.inference.onnx_backend import to_onnx
+from s2c_jax.models.generator import Generator
 
 Format = Literal["onnx", "stablehlo", "html"]
 FORMATS: tuple[Format, ...] = get_args(Format)
+# The platforms that a StableHLO file runs on, by JAX's names.
+_PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 
 
 def export_run(
@@ -27,19 +35,33 @@ def export_run(
         UserError: the run or the checkpoint does not exist, the file cannot be written, or a
             package of the format is missing.
     """
-    if output.is_dir() or not output.parent.is_dir():
-        raise UserError(f"{output}: cannot be written (its folder is missing, or it is a folder)")
+    if output.is_dir():
+        raise UserError(f"{output}: is a folder")
+    if not output.parent.is_dir():
+        raise UserError(f"{output.parent}: there is no such folder")
     trained = load_generator(workdir, step)
     dataset = trained.config.dataset.name
     entries = metadata(trained, licence or licence_of(dataset, trained.config.image_size))
     data = _encode(trained, entries, format)
-    try:
+    with files.writing(output):
         files.write_whole(output, data)
-    except OSError as error:
-        raise UserError(f"{output}: cannot be written ({error.strerror or error})") from None
     for key, text in entries.items():
         print(f"{key}: {text}")
     print(f"{output}: {len(data) / 1e6:.1f} MB")
+
+
+def to_stablehlo(generator: Generator, variables: PyTree) -> jax.export.Exported:
+    """Converts a generator to StableHLO, with its variables as constants.
+
+    Returns:
+        A function of the arrays that `network_inputs` names, in that order, for all `_PLATFORMS`.
+    """
+    scope = jax.export.SymbolicScope()
+    texts = [", ".join(map(str, shape)) for shape in network_inputs(generator).values()]
+    shapes = [jax.export.symbolic_shape(text, scope=scope) for text in texts]
+    arguments = [jax.ShapeDtypeStruct(shape, np.float32) for shape in shapes]
+    function = jax.jit(inference_function(generator, variables))
+    return jax.export.export(function, platforms=_PLATFORMS)(*arguments)
 
 
 def _encode(trained: TrainedGenerator, entries: dict[str, str], format: Format) -> bytes:

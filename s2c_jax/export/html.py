@@ -8,7 +8,7 @@ import tarfile
 from pathlib import Path
 
 from s2c_jax.drawing import compositing, image_files, palette, preparation, regions
-from s2c_jax.errors import UserError
+from s2c_jax.errors import UserError, needs
 
 # ONNX Runtime Web, from npm.
 _RUNTIME_URL = "https://registry.npmjs.org/onnxruntime-web/-/onnxruntime-web-1.30.0.tgz"
@@ -66,10 +66,8 @@ def _pack(data: bytes) -> str:
 
 def _onnx_runtime_web() -> tuple[bytes, bytes]:
     """Returns ONNX Runtime Web's JavaScript and WebAssembly, from npm or from pooch's cache."""
-    try:
+    with needs("export", "HTML"):
         import pooch
-    except ImportError:
-        raise UserError("HTML needs the package pooch: pip install 's2c_jax[export]'") from None
     # Its progress messages would mix with the metadata that the command prints.
     pooch.get_logger().setLevel("WARNING")
     try:

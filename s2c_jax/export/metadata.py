@@ -3,8 +3,9 @@
 import importlib.metadata
 from typing import TYPE_CHECKING
 
+from s2c_jax.errors import UserError
+from s2c_jax.inference.generate import network_inputs
 from s2c_jax.inference.load import TrainedGenerator
-from s2c_jax.inference.onnx_backend import network_inputs
 
 if TYPE_CHECKING:
     import onnx
@@ -50,13 +51,10 @@ def encode_onnx(model: "onnx.ModelProto", entries: dict[str, str]) -> bytes:
 
 def licence_of(dataset: str, image_size: int) -> str:
     """Returns the licence that a TFDS data set states, or a remark that it states none."""
-    import tensorflow_datasets as tfds
-
-    # Registers the package's builders.
-    import s2c_jax.datasets  # noqa: F401
+    from s2c_jax.datasets.builders import find_builder
 
     try:
-        stated = tfds.builder(f"{dataset}/{image_size}").info.redistribution_info.license
-    except tfds.core.DatasetNotFoundError:
+        stated = find_builder(dataset, image_size).info.redistribution_info.license
+    except UserError:
         stated = ""
     return stated or f"of what it was trained on, {dataset}: not stated"

@@ -15,9 +15,10 @@ from PIL import Image
 from s2c_jax.drawing import image_files, layered_files
 from s2c_jax.drawing.palette import RgbaPalette
 from s2c_jax.errors import UserError, print_error
+from s2c_jax.files import check_overwrite
 from s2c_jax.inference.batching import batch_size
 from s2c_jax.inference.colorizer import Colorizer, PreparedSketch
-from s2c_jax.inference.jobs import Job, check_overwrite
+from s2c_jax.inference.jobs import Job
 from s2c_jax.runtime import map_ahead
 
 # Pixels from which a picture is large. Large pictures are composited one at a time: several at
@@ -26,7 +27,7 @@ _LARGE_PICTURE = 2048 * 2048
 
 # A job and its sketch.
 PreparedJob = tuple[Job, PreparedSketch]
-# A job, its sketch and the network's colouring of the sketch.
+# A job, its sketch and the network's output.
 ColoredJob = tuple[Job, PreparedSketch, UInt8[np.ndarray, "size size 3"]]
 
 
@@ -104,8 +105,8 @@ def _colorize_batch(
 ) -> list[ColoredJob]:
     jobs, sketches = zip(*batch, strict=True)
     seeds = [job.seed for job in jobs if job.seed is not None]
-    squares = colorizer.colorize(sketches, [palette] * len(batch), seeds or None)
-    return list(zip(jobs, sketches, squares, strict=True))
+    network_outputs = colorizer.colorize(sketches, [palette] * len(batch), seeds or None)
+    return list(zip(jobs, sketches, network_outputs, strict=True))
 
 
 def _write(
@@ -114,18 +115,18 @@ def _write(
     """Composites a picture, a large one under the lock, and writes it; returns its path."""
     if isinstance(colored, UserError):
         return colored
-    job, sketch, square = colored
+    job, sketch, network_output = colored
     is_large = sketch.picture.width * sketch.picture.height > _LARGE_PICTURE
     turn = lock if is_large else contextlib.nullcontext()
     try:
         job.output.parent.mkdir(parents=True, exist_ok=True)
         if job.output.suffix.lower() == ".png":
             with turn:
-                picture = Image.fromarray(sketch.composite(square))
+                picture = Image.fromarray(sketch.composite(network_output))
             image_files.write_png(picture, job.output)
         else:
             with turn:
-                layers = sketch.layers(square)
+                layers = sketch.layers(network_output)
             layered_files.write(layers, job.output)
     except OSError as error:
         return UserError(f"{job.output}: cannot be written ({error.strerror or error})")

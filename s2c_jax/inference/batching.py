@@ -1,5 +1,6 @@
 """Computes any number of pictures in batches of one size, on all of a process's devices."""
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -27,8 +28,9 @@ def batched(compute: Callable[..., Array]) -> Callable[..., np.ndarray]:
     of devices.
 
     Args:
-        compute: a function of variables and of one or more arrays with the same number of rows.
-            Each row of its result must depend on the same row of the arrays alone.
+        compute: a function of variables and of arrays with the same number of rows; an array after
+            the first may be None, or have a name. Each row of its result must depend on the same
+            row of the arrays alone.
 
     Returns:
         A function of the variables, placed with `replicated_sharding`, and of arrays with any
@@ -37,22 +39,31 @@ def batched(compute: Callable[..., Array]) -> Callable[..., np.ndarray]:
     rows = PartitionSpec(BATCH_AXIS)
     sharded = jax.jit(
         jax.shard_map(
-            lambda variables, arrays: compute(variables, *arrays),
-            mesh=local_mesh(), in_specs=(PartitionSpec(), rows), out_specs=rows,
+            lambda variables, arrays, named: compute(variables, *arrays, **named),
+            mesh=local_mesh(), in_specs=(PartitionSpec(), rows, rows), out_specs=rows,
         )
     )  # fmt: skip
 
-    def compute_all(variables: PyTree, *arrays: Shaped[np.ndarray, "rows ..."]) -> np.ndarray:
+    def compute_all(
+        variables: PyTree,
+        first: Shaped[np.ndarray, "rows ..."],
+        *others: Shaped[np.ndarray, "rows ..."] | None,
+        **named: Shaped[np.ndarray, "rows ..."] | None,
+    ) -> np.ndarray:
         results = []
-        for start in range(0, len(arrays[0]), batch_size()):
-            parts = [array[start : start + batch_size()] for array in arrays]
-            padded = tuple(_pad_rows(part, batch_size()) for part in parts)
-            results.append(np.asarray(sharded(variables, padded))[: len(parts[0])])
+        for start in range(0, len(first), batch_size()):
+            padded = functools.partial(_padded_batch, start)
+            arrays, named_arrays = jax.tree.map(padded, ((first, *others), named))
+            result = sharded(variables, arrays, named_arrays)
+            results.append(np.asarray(result)[: len(first) - start])
         return np.concatenate(results)
 
     return compute_all
 
 
-def _pad_rows(array: Shaped[np.ndarray, "rows ..."], rows: int) -> Shaped[np.ndarray, "{rows} ..."]:
-    """Appends zeros until the array has `rows` rows."""
-    return np.pad(array, [(0, rows - len(array))] + [(0, 0)] * (array.ndim - 1))
+def _padded_batch(
+    start: int, array: Shaped[np.ndarray, "rows ..."]
+) -> Shaped[np.ndarray, "batch ..."]:
+    """Returns a batch of the array's rows, from `start` on, with zeros after the last row."""
+    rows = array[start : start + batch_size()]
+    return np.pad(rows, [(0, batch_size() - len(rows))] + [(0, 0)] * (rows.ndim - 1))

@@ -34,15 +34,15 @@ class PreparedSketch(NamedTuple):
     network_input: UInt8[np.ndarray, "size size 3"]
     hints: UInt8[np.ndarray, "size size 4"] | None = None
 
-    def layers(self, square: UInt8[np.ndarray, "size size 3"]) -> compositing.Layers:
-        """Returns lines and colour at full size from the network's colouring, RGB in [0, 255]."""
-        return compositing.split_layers(self.picture, self.network_input, square)
+    def layers(self, network_output: UInt8[np.ndarray, "size size 3"]) -> compositing.Layers:
+        """Returns lines and colour at full size from the network's output, RGB in [0, 255]."""
+        return compositing.split_layers(self.picture, self.network_input, network_output)
 
     def composite(
-        self, square: UInt8[np.ndarray, "size size 3"]
+        self, network_output: UInt8[np.ndarray, "size size 3"]
     ) -> UInt8[np.ndarray, "height width 3"]:
         """Returns the flat picture of `layers`: the sketch's lines over the colours."""
-        return compositing.composite(self.picture, self.network_input, square)
+        return compositing.composite(self.picture, self.network_input, network_output)
 
 
 class Colorizer:
@@ -113,8 +113,8 @@ class Colorizer:
             The coloured pictures, RGB, each in its sketch's size.
         """
         return [
-            Image.fromarray(sketch.composite(square))
-            for sketch, square in self._colorize_pictures(sketches, hints, palettes, seeds)
+            Image.fromarray(sketch.composite(network_output))
+            for sketch, network_output in self._colorize_pictures(sketches, hints, palettes, seeds)
         ]
 
     def layers(
@@ -141,12 +141,13 @@ class Colorizer:
 
         Raises:
             UserError: the run was trained without hints or palettes and some are given, or hints
-                are opaque, or their size is not the sketch's.
+                are opaque, or their size is not the sketch's; or ONNX Runtime would give equal
+                pictures for all seeds.
             ValueError: the number of hints, palettes or seeds is not the number of sketches.
         """
         return [
-            sketch.layers(square)
-            for sketch, square in self._colorize_pictures(sketches, hints, palettes, seeds)
+            sketch.layers(network_output)
+            for sketch, network_output in self._colorize_pictures(sketches, hints, palettes, seeds)
         ]
 
     def prepare(
@@ -194,10 +195,11 @@ class Colorizer:
             seeds: see `layers`.
 
         Returns:
-            For each sketch the square that its `composite` and `layers` take.
+            For each sketch the network's output, which its `composite` and `layers` take.
 
         Raises:
-            UserError: the run was trained without hints or palettes and some are given.
+            UserError: the run was trained without hints or palettes and some are given, or ONNX
+                Runtime would give equal pictures for all seeds.
             ValueError: the number of palettes or seeds is not the number of sketches.
         """
         squares = np.stack([sketch.network_input for sketch in sketches])
@@ -211,21 +213,19 @@ class Colorizer:
         palettes: Sequence[RgbaPalette | None] | None = None,
         seeds: Sequence[int] | None = None,
     ) -> UInt8[np.ndarray, "batch size size 3"]:
-        """Colours sketches that already have the network's size.
+        """Colours squares, RGB in [0, 255]; hints are RGBA squares with an alpha of 0 or 255.
 
-        Errors are those of `colorize`.
-
-        Args:
-            sketches: at least one sketch, RGB in [0, 255].
-            hints: for each sketch an RGBA picture with an alpha of 0 or 255, or None.
-            palettes: see `layers`.
-            seeds: see `layers`.
-
-        Returns:
-            The coloured pictures, RGB in [0, 255].
+        The rest is as in `colorize`.
         """
         count = len(sketches)
         _require_counts(count, hints=hints, palettes=palettes, seeds=seeds)
+        given = any(palette is not None for palette in palettes or ())
+        varies = self._backend != "onnxruntime" or (self.takes_palette and not given)
+        if seeds is not None and not varies:
+            raise UserError(
+                "ONNX Runtime has no dropout, so its variants differ by random palettes only: "
+                "give no palette, train with palettes, or use the backend jax"
+            )
         if seeds is not None and self.takes_palette:
             palettes = [
                 palette_lib.draw(seed) if palette is None else palette

@@ -1,12 +1,11 @@
 """Inference with a generator in JAX: uint8 sketches in, uint8 colour pictures out."""
 
-import functools
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PyTree, UInt8, UInt32
+from jaxtyping import Array, Float, PyTree, UInt8, UInt32
 
 from s2c_jax.inference.batching import batched
 from s2c_jax.models.generator import Generator
@@ -34,40 +33,52 @@ def make_generate(generator: Generator) -> Callable[..., UInt8Pictures]:
         - seeds: for each sketch the seed of its dropout; None turns dropout off
     """
 
-    @functools.cache
-    def compiled(kinds: tuple[str, ...]) -> Callable[..., UInt8Pictures]:
-        """Returns the program for these kinds of guidance: hints, palettes, seeds."""
-        return batched(functools.partial(_colorize_batch, generator, kinds))
-
-    def generate(
+    def colorize(
         variables: PyTree,
-        sketches: UInt8Pictures,
-        hints: UInt8Hints | None = None,
-        palettes: UInt8Palettes | None = None,
-        seeds: UInt32Seeds | None = None,
-    ) -> UInt8Pictures:
-        kinds = {"hints": hints, "palettes": palettes, "seeds": seeds}
-        guidance = {kind: batch for kind, batch in kinds.items() if batch is not None}
-        return compiled(tuple(guidance))(variables, sketches, *guidance.values())
+        sketch: UInt8[Array, "batch height width 3"],
+        hints: UInt8[Array, "batch height width 4"] | None = None,
+        palettes: UInt8[Array, "batch 4 4 4"] | None = None,
+        seeds: UInt32[Array, " batch"] | None = None,
+    ) -> UInt8[Array, "batch height width 3"]:
+        color = generator.apply(
+            variables,
+            normalize(sketch),
+            None if hints is None else normalize_rgba(hints),
+            None if palettes is None else normalize_rgba(palettes),
+            None if seeds is None else jax.vmap(jax.random.key)(seeds),
+            train=False,
+        )
+        return to_levels(jnp.asarray(color))
 
-    return generate
+    return batched(colorize)
 
 
-def _colorize_batch(
-    generator: Generator,
-    kinds: tuple[str, ...],
-    variables: PyTree,
-    sketch: UInt8[Array, "batch height width 3"],
-    *guidance: Array,
-) -> UInt8[Array, "batch height width 3"]:
-    """Applies a generator to one batch; `kinds` names the arrays of `guidance`."""
-    arrays = dict(zip(kinds, guidance, strict=True))
-    color = generator.apply(
-        variables,
-        normalize(sketch),
-        normalize_rgba(arrays["hints"]) if "hints" in arrays else None,
-        normalize_rgba(arrays["palettes"]) if "palettes" in arrays else None,
-        jax.vmap(jax.random.key)(arrays["seeds"]) if "seeds" in arrays else None,
-        train=False,
-    )
-    return to_levels(jnp.asarray(color))
+def network_inputs(generator: Generator) -> dict[str, tuple[int | str, ...]]:
+    """Returns the names and shapes of a generator's inputs; free sizes are symbolic names."""
+    multiple = 2 ** len(generator.channels)
+    sides = ("batch", f"{multiple}*height", f"{multiple}*width")
+    inputs: dict[str, tuple[int | str, ...]] = {"sketch": (*sides, 3)}
+    if generator.hints:
+        inputs["hints"] = (*sides, 4)
+    if generator.palette:
+        inputs["palette"] = ("batch", 4, 4, 4)
+    return inputs
+
+
+def inference_function(
+    generator: Generator, variables: PyTree
+) -> Callable[..., Float[Array, "batch height width 3"]]:
+    """Returns inference as a function of float32 arrays alone, which exporters can trace.
+
+    Returns:
+        A function of the arrays of `network_inputs`, in that order, to RGB in [-1, 1]. The
+        variables are its constants.
+    """
+    names, variables = list(network_inputs(generator)), jax.tree.map(jnp.asarray, variables)
+
+    def color(sketch: Array, *guidance: Array) -> Array:
+        arrays = dict(zip(names[1:], guidance, strict=True))
+        hints, palette = arrays.get("hints"), arrays.get("palette")
+        return jnp.asarray(generator.apply(variables, sketch, hints, palette, train=False))
+
+    return color

@@ -6,9 +6,8 @@ from PIL import Image
 
 from s2c_jax import config as config_lib
 from s2c_jax.drawing import image_files, sheets
-from s2c_jax.errors import UserError
+from s2c_jax.files import check_overwrite, writing
 from s2c_jax.inference.colorizer import Colorizer
-from s2c_jax.inference.jobs import check_overwrite
 
 
 def colorize_held_out(
@@ -31,19 +30,16 @@ def colorize_held_out(
         config.dataset.name, config.image_size, "validation", config.dataset.data_dir
     )
     pairs = input_pipeline.read_pairs(source, range(count))
-    squares = colorizer.colorize_squares(pairs["sketch"])
-    pictures = {
-        output / f"held_out_{number:04d}.png": Image.fromarray(square)
-        for number, square in enumerate(squares, start=1)
-    }
-    sheet, columns = output / "sheet.png", [pairs["sketch"], squares, pairs["color"]]
-    pictures[sheet] = sheets.sheet(columns, ["sketch", "coloured", "truth"])
-    for path in pictures:
+    sketches, truths = pairs["sketch"], pairs["color"]
+    sheet = output / "sheet.png"
+    paths = [output / f"held_out_{i + 1:04d}.png" for i in range(len(sketches))]
+    for path in (*paths, sheet):
         check_overwrite(path, overwrite)
-    try:
+    colored = colorizer.colorize_squares(sketches)
+    with writing(output):
         output.mkdir(parents=True, exist_ok=True)
-        for path, picture in pictures.items():
-            image_files.write_png(picture, path)
-    except OSError as error:
-        raise UserError(f"{output}: cannot be written ({error.strerror or error})") from None
-    print(f"{len(squares)} held-out drawings, sketch | coloured | truth: {sheet}")
+        for path, picture in zip(paths, colored, strict=True):
+            image_files.write_png(Image.fromarray(picture), path)
+        columns = [sketches, colored, truths]
+        image_files.write_png(sheets.sheet(columns, ["sketch", "coloured", "truth"]), sheet)
+    print(f"{len(paths)} held-out drawings, sketch | coloured | truth: {sheet}")

@@ -46,8 +46,7 @@ def find_jobs(
         UserError: no hints were found, or one file of hints was given for several sketches.
     """
     sketches = list(sketches)
-    is_file = output.suffix.lower() in layered_files.SUFFIXES and not output.is_dir()
-    single_output = len(sketches) == 1 and is_file
+    single_output = len(sketches) == 1 and is_output_file(output)
     excluded = [folder.resolve() for folder in (output, hints) if folder]
     jobs: list[Job | UserError] = []
     for sketch in sketches:
@@ -71,10 +70,9 @@ def find_jobs(
     return _without_collisions(jobs)
 
 
-def check_overwrite(path: Path, overwrite: bool) -> None:
-    """Raises a `UserError` if a file exists, unless `overwrite` allows replacing it."""
-    if path.exists() and not overwrite:
-        raise UserError(f"{path}: exists already; --overwrite replaces it")
+def is_output_file(path: Path) -> bool:
+    """Returns whether an output is a file for one sketch, by its suffix, and not a folder."""
+    return path.suffix.lower() in layered_files.SUFFIXES and not path.is_dir()
 
 
 def _jobs_in_folder(

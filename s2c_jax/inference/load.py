@@ -1,5 +1,6 @@
 """Loads a run's generator from a checkpoint."""
 
+import functools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,9 +34,8 @@ def load_generator(workdir: Path, step: int | str) -> TrainedGenerator:
     config = config_lib.load(workdir / "config.json")
     generator = Generator(**config.generator)
     sketch = jax.ShapeDtypeStruct((1, config.image_size, config.image_size, 3), np.float32)
-    shapes = jax.eval_shape(
-        lambda key, sketch: generator.init(key, sketch, train=False), jax.random.key(0), sketch
-    )
+    init = functools.partial(generator.init, train=False)
+    shapes = jax.eval_shape(init, jax.random.key(0), sketch)
     step, variables = checkpoint.restore_generator(
         workdir, shapes, step, averaged=config.optimizer.ema_decay > 0
     )

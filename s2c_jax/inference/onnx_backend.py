@@ -4,14 +4,20 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32, PyTree
+from jaxtyping import Float32, PyTree
 
-from s2c_jax.errors import UserError
+from s2c_jax.errors import needs
 from s2c_jax.inference.batching import batch_size
-from s2c_jax.inference.generate import UInt8Hints, UInt8Palettes, UInt8Pictures, UInt32Seeds
+from s2c_jax.inference.generate import (
+    UInt8Hints,
+    UInt8Palettes,
+    UInt8Pictures,
+    UInt32Seeds,
+    inference_function,
+    network_inputs,
+)
 from s2c_jax.models.convolution import single_operation_convolutions
 from s2c_jax.models.generator import Generator
 from s2c_jax.models.ranges import normalize, normalize_rgba, to_levels
@@ -24,18 +30,13 @@ def make_generate(generator: Generator, variables: PyTree) -> Callable[..., UInt
     """Returns inference with a generator in ONNX Runtime.
 
     The result is the function of `generate.make_generate` with its variables bound. ONNX Runtime
-    has no dropout: seeds change nothing for a generator with palettes, and are an error for a
-    generator without.
+    has no dropout, so seeds change nothing here: `Colorizer` draws a palette from each seed.
 
     Raises:
         UserError: a package that this backend needs is not installed.
     """
-    try:
+    with needs("export", "the backend onnxruntime"):
         import onnxruntime  # type: ignore[import-untyped]
-    except ImportError:
-        raise UserError(
-            "the backend onnxruntime needs the package onnxruntime: pip install 's2c_jax[export]'"
-        ) from None
     session = onnxruntime.InferenceSession(
         to_onnx(generator, variables).SerializeToString(), providers=["CPUExecutionProvider"]
     )
@@ -46,11 +47,6 @@ def make_generate(generator: Generator, variables: PyTree) -> Callable[..., UInt
         palettes: UInt8Palettes | None = None,
         seeds: UInt32Seeds | None = None,
     ) -> UInt8Pictures:
-        if seeds is not None and not generator.palette:
-            raise UserError(
-                "a run without palettes has variants by dropout, which ONNX Runtime does not have: "
-                "use the backend jax"
-            )
         inputs = _normalized_inputs(generator, sketches, hints, palettes)
         color = []
         for start in range(0, len(sketches), batch_size()):
@@ -90,10 +86,8 @@ def to_onnx(generator: Generator, variables: PyTree) -> Any:
     Raises:
         UserError: a package that the conversion needs is not installed.
     """
-    try:
+    with needs("export", "ONNX"):
         import jax2onnx  # type: ignore[import-untyped]
-    except ImportError:
-        raise UserError("ONNX needs the package jax2onnx: pip install 's2c_jax[export]'") from None
     names, shapes = zip(*network_inputs(generator).items(), strict=True)
     # jax2onnx's optimiser warns about shapes that it cannot infer; the model does not need them.
     logging.getLogger("onnx_ir").setLevel(logging.ERROR)
@@ -102,34 +96,3 @@ def to_onnx(generator: Generator, variables: PyTree) -> Any:
             inference_function(generator, variables), shapes, model_name="s2c_jax", opset=_OPSET,
             input_names=names, output_names=["color"],
         )  # fmt: skip
-
-
-def network_inputs(generator: Generator) -> dict[str, tuple[int | str, ...]]:
-    """Returns the names and shapes of a generator's inputs; free sizes are symbolic names."""
-    multiple = 2 ** len(generator.channels)
-    sides = ("batch", f"{multiple}*height", f"{multiple}*width")
-    inputs: dict[str, tuple[int | str, ...]] = {"sketch": (*sides, 3)}
-    if generator.hints:
-        inputs["hints"] = (*sides, 4)
-    if generator.palette:
-        inputs["palette"] = ("batch", 4, 4, 4)
-    return inputs
-
-
-def inference_function(
-    generator: Generator, variables: PyTree
-) -> Callable[..., Float[Array, "batch height width 3"]]:
-    """Returns inference as a function of float32 arrays alone, which exporters can trace.
-
-    Returns:
-        A function of the arrays of `network_inputs`, in that order, to RGB in [-1, 1]. The
-        variables are its constants.
-    """
-    names, variables = list(network_inputs(generator)), jax.tree.map(jnp.asarray, variables)
-
-    def color(sketch: Array, *guidance: Array) -> Array:
-        arrays = dict(zip(names[1:], guidance, strict=True))
-        hints, palette = arrays.get("hints"), arrays.get("palette")
-        return jnp.asarray(generator.apply(variables, sketch, hints, palette, train=False))
-
-    return color

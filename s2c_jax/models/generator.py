@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Key
 
 from s2c_jax.models.layers import BatchNorm, Conv, Upsample, Upsampling, dropout
 
-_Activations = Float[Array, "batch _ _ _"]
+_FeatureMaps = Float[Array, "batch _ _ _"]
 
 
 class Generator(nn.Module):
@@ -87,7 +87,7 @@ class Generator(nn.Module):
         x = Upsample(3, self.upsampling, self.dtype, name="output")(x)
         return jnp.tanh(x.astype(jnp.float32))
 
-    def _encode(self, x: _Activations, train: bool) -> tuple[_Activations, list[_Activations]]:
+    def _encode(self, x: _FeatureMaps, train: bool) -> tuple[_FeatureMaps, list[_FeatureMaps]]:
         """Returns the bottleneck, and the activations of the layers before it."""
         conv = functools.partial(Conv, size=4, stride=2, padding=1, dtype=self.dtype)
         outputs = []
@@ -101,7 +101,7 @@ class Generator(nn.Module):
             outputs.append(x)
         return x, outputs[:-1]
 
-    def _join_palette(self, x: _Activations, palette: Float[Array, "batch 4 4 4"]) -> _Activations:
+    def _join_palette(self, x: _FeatureMaps, palette: Float[Array, "batch 4 4 4"]) -> _FeatureMaps:
         """Returns the bottleneck, concatenated with the encoding of the palette at every pixel."""
         features = self.channels[-1]
         encoding = nn.Dense(features, dtype=self.dtype, name="palette_0")(palette.reshape(-1, 64))
@@ -111,11 +111,11 @@ class Generator(nn.Module):
 
     def _decode(
         self,
-        x: _Activations,
-        skips: Sequence[_Activations],
+        x: _FeatureMaps,
+        skips: Sequence[_FeatureMaps],
         noise: Key[Array, " batch"] | None,
         train: bool,
-    ) -> _Activations:
+    ) -> _FeatureMaps:
         """Returns the decoder's last activations, concatenated with the first skip."""
         for i, skip in enumerate(reversed(skips)):
             x = Upsample(

@@ -17,8 +17,8 @@ def depend_on(
 ) -> Float[Array, "*shape"]:
     """Returns x, computed no earlier than the other arrays.
 
-    Without the dependency, XLA computes arrays that only a gradient needs too early, and keeps them
-    in memory. If the first element of one of the others is NaN, all of x becomes NaN.
+    Without the dependency, XLA may compute x long before it is used, and keep it in memory. If the
+    sum of the others' first elements is NaN, all of x becomes NaN.
     """
     first = sum(other[(0,) * other.ndim] for other in others)
     return jnp.where(jnp.isnan(first), jnp.nan, x)

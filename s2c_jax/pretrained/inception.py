@@ -14,14 +14,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jaxtyping import Array, Float
 
 from s2c_jax.pretrained import weight_files
 from s2c_jax.pretrained.weight_files import ConvWeights
 
 # The length of a picture's feature vector.
-FEATURES = 2048
+FEATURE_SIZE = 2048
 # The side in pixels of the pictures that the network was trained on.
 _SIDE = 299
 # Added to a variance before batch normalisation divides by its root, as in TensorFlow's network.
@@ -191,12 +190,7 @@ def _apply(network: dict[str, ConvWeights], prefix: str, branch: _Branch, x: Arr
     """Applies a branch of the block whose layers' names begin with `prefix`."""
     for step in branch:
         if isinstance(step, _Layer):
-            kernel, bias = network[prefix + step.name]
-            strides, dimensions = (step.stride, step.stride), ("NHWC", "HWIO", "NHWC")
-            y = lax.conv_general_dilated(
-                x, jnp.asarray(kernel), strides, step.padding, dimension_numbers=dimensions
-            )
-            x = nn.relu(y + bias)
+            x = nn.relu(network[prefix + step.name].convolve(x, step.stride, step.padding))
         else:
             x = step(x)
     return x

@@ -14,8 +14,7 @@ import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from s2c_jax.errors import UserError
-from s2c_jax.models.convolution.xla import xla_conv
+from s2c_jax.errors import UserError, needs
 from s2c_jax.pretrained import weight_files
 from s2c_jax.pretrained.weight_files import ConvWeights
 
@@ -52,10 +51,6 @@ _TORCH_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _TORCH_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 
 
-class DownloadError(UserError):
-    """Keras's file cannot be downloaded."""
-
-
 class Vgg16(NamedTuple):
     """The frozen network, for RGB pictures in [-1, 1].
 
@@ -79,8 +74,8 @@ def load(source: str) -> Vgg16:
             `random`.
 
     Raises:
-        DownloadError: Keras's file cannot be downloaded.
-        UserError: the file is missing, damaged or of another network, or a package is missing.
+        UserError: the file is missing, damaged or of another network, or cannot be downloaded, or a
+            package is missing.
     """
     if source == "random":
         return random()
@@ -118,17 +113,14 @@ def load_torchvision(file: str | Path, num_convs: int = len(_LAYERS)) -> Vgg16:
     return _with_torch_normalization(convs)
 
 
-def random(seed: int = 0) -> Vgg16:
+def random() -> Vgg16:
     """Returns a network with random filters instead of ImageNet's, which needs no file.
 
     Its activations depend on the edges and colours of a neighbourhood, but on nothing that was
     learned. The kernels are drawn from N(0, 2 / inputs) (He et al. 2015, equation 10), which keeps
-    the size of activations from layer to layer.
-
-    Args:
-        seed: the seed of the kernels. The same seed gives the same network on any machine.
+    the size of activations from layer to layer. The network is the same on any machine.
     """
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     convs = []
     for _, _, inputs, outputs in _LOSS_LAYERS:
         kernel = generator.standard_normal((3, 3, inputs, outputs), np.float32)
@@ -162,29 +154,25 @@ def block_activations(
     """
     blocks = []
     x = (pictures * network.scale + network.offset).astype(dtype)
-    for i, (kernel, bias) in enumerate(network.convs):
+    for i, conv in enumerate(network.convs):
         if i in _POOLED:
             blocks.append(x)
             x = nn.max_pool(x, (2, 2), (2, 2))
-        # Use XLA's convolution on CPUs, too. The kernel is frozen, and XLA computes the gradient of
-        # x, a stride-1 convolution, fast everywhere. Patches would need nine times the memory.
-        x = nn.relu(xla_conv(x, jnp.asarray(kernel, dtype), 1, 1) + jnp.asarray(bias, dtype))
+        x = nn.relu(conv.convolve(x, 1, "SAME", dtype))
     return [*blocks, x]
 
 
 def _download() -> Path:
     """Downloads Keras's file into the user's cache, unless it is there already."""
-    try:
+    with needs("vgg", "'download'"):
         import pooch
-    except ImportError:
-        raise UserError("'download' needs the package pooch: pip install 's2c_jax[vgg]'") from None
     try:
         cache = pooch.os_cache("s2c_jax")
         return Path(pooch.retrieve(_KERAS_URL, _KERAS_HASH, fname=KERAS_FILE, path=cache))
     except (OSError, ValueError) as error:
-        raise DownloadError(
+        raise UserError(
             f"'download' could not fetch {_KERAS_URL} ({error}): fetch it on another machine and "
-            "give its path"
+            "give its path, or take 'random'"
         ) from None
 
 

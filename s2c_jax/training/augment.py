@@ -6,12 +6,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-_Pictures = Float[Array, "batch height width 3"]
-
 
 def augment(
-    keys: Key[Array, " batch"], sketch: _Pictures, color: _Pictures, *, mirror: bool, jitter: float
-) -> tuple[_Pictures, _Pictures]:
+    keys: Key[Array, " batch"],
+    sketch: Float[Array, "batch height width 3"],
+    color: Float[Array, "batch height width 3"],
+    *,
+    mirror: bool,
+    jitter: float,
+) -> tuple[Float[Array, "batch height width 3"], Float[Array, "batch height width 3"]]:
     """Mirrors and crops pairs at random, both pictures of a pair alike.
 
     Args:

@@ -13,13 +13,13 @@ from ml_collections import ConfigDict
 
 from s2c_jax import distributed, runtime
 from s2c_jax.distributed import BATCH_AXIS
-from s2c_jax.errors import UserError, naming
+from s2c_jax.errors import naming
 from s2c_jax.models.discriminator import Discriminator
 from s2c_jax.models.generator import Generator
 from s2c_jax.pretrained import vgg16
 from s2c_jax.training import state as state_lib
 from s2c_jax.training.state import TrainState
-from s2c_jax.training.step import Augmentation, Batch, LossWeights, Metrics, TrainStep
+from s2c_jax.training.step import Batch, LossWeights, Metrics, TrainStep
 
 # A step on all devices: takes a replicated state, which is donated, and a batch whose arrays have a
 # leading axis of devices, and returns the new state and the metrics.
@@ -55,13 +55,7 @@ def load_vgg(config: ConfigDict) -> vgg16.Vgg16 | None:
     if not config.loss.feature:
         return None
     with naming("config.loss.feature_weights"):
-        try:
-            vgg = vgg16.load(config.loss.feature_weights)
-        except vgg16.DownloadError as error:
-            raise UserError(
-                f"{error}; or take 'random', or leave the feature loss out with "
-                "--config.loss.feature=0"
-            ) from None
+        vgg = vgg16.load(config.loss.feature_weights)
     if config.loss.feature_weights == "random":
         print("config.loss.feature_weights is 'random': VGG16 has random filters, not ImageNet's")
     return vgg
@@ -86,7 +80,7 @@ def build_step(
         pooling=config.discriminator.pooling,
         update_every=config.discriminator.update_every if update_every is None else update_every,
         ema_decay=config.optimizer.ema_decay,
-        augmentation=Augmentation(**config.augmentation),
+        **config.augmentation,
         vgg=vgg,
     )
 
@@ -109,7 +103,8 @@ def compile_step(
     """
     update_every = config.discriminator.update_every
     # On GPU, lax.cond on the step number waits for the host. The host knows the number, so compile
-    # one program for each branch. Elsewhere a second compilation costs more than it saves.
+    # one program for each branch: 0 never updates the discriminator, 1 always does. Elsewhere a
+    # second compilation costs more than it saves.
     one_per_branch = jax.default_backend() == "gpu" and update_every > 1
     programs = [
         compile_ahead(map_over_devices(build_step(config, vgg, each)), config)

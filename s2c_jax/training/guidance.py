@@ -13,6 +13,9 @@ from jaxtyping import Array, Bool, Float, Int, Key, UInt8
 
 from s2c_jax.models.ranges import normalize
 
+# Smallest channel, in [-1, 1], at which a pixel counts as white: level 230.
+_WHITE = 0.8
+
 # The largest number of marks of an example with hints. The number is log-uniform from 1 on.
 MAX_MARKS = 32
 # The share of examples without hints.
@@ -155,12 +158,12 @@ def _color_at(color: Array, place: Float[Array, "marks 2"]) -> Float[Array, "mar
 
 def is_blank(sketch: Float[Array, "*shape 3"]) -> Bool[Array, "*shape"]:
     """Returns where a sketch in [-1, 1] has no line."""
-    return sketch.min(axis=-1) > 0.8
+    return sketch.min(axis=-1) > _WHITE
 
 
 def is_colored(color: Float[Array, "*shape 3"]) -> Bool[Array, "*shape"]:
     """Returns where a colour picture in [-1, 1] is not white."""
-    return color.min(axis=-1) < 0.8
+    return color.min(axis=-1) < _WHITE
 
 
 def simulate_palettes_and_recolor(

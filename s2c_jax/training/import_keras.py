@@ -58,4 +58,4 @@ def import_generator(
         claim_workdir(config, workdir),
         checkpoint.open_manager(workdir, config.checkpoint.keep) as manager,
     ):
-        checkpoint.save_initial(manager, state)
+        checkpoint.save(manager, state)

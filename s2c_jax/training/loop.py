@@ -59,7 +59,7 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> signal.Signals | No
 class Schedule(NamedTuple):
     """Says which steps, counted from 1, end an epoch, and which a validation or checkpoint follows.
 
-    The periods `validate_every` and `checkpoint_every` are in epochs.
+    All attributes are numbers of steps.
     """
 
     last_step: int
@@ -73,14 +73,11 @@ class Schedule(NamedTuple):
 
     def checkpoints(self, step: int) -> bool:
         """Returns whether a checkpoint follows a step; one always follows the last step."""
-        return step == self.last_step or self._every(self.checkpoint_every, step)
+        return step == self.last_step or step % self.checkpoint_every == 0
 
     def validates(self, step: int) -> bool:
         """Returns whether a validation follows a step; one precedes every checkpoint."""
-        return self.checkpoints(step) or self._every(self.validate_every, step)
-
-    def _every(self, epochs: int, step: int) -> bool:
-        return step % (epochs * self.steps_per_epoch) == 0
+        return self.checkpoints(step) or step % self.validate_every == 0
 
 
 def _schedule(config: ConfigDict, steps_per_epoch: int) -> Schedule:
@@ -88,8 +85,8 @@ def _schedule(config: ConfigDict, steps_per_epoch: int) -> Schedule:
     return Schedule(
         last_step=min(last_step, config.max_steps) if config.max_steps else last_step,
         steps_per_epoch=steps_per_epoch,
-        validate_every=config.validation.every_epochs,
-        checkpoint_every=config.checkpoint.every_epochs,
+        validate_every=config.validation.every_epochs * steps_per_epoch,
+        checkpoint_every=config.checkpoint.every_epochs * steps_per_epoch,
     )
 
 

@@ -86,7 +86,10 @@ def palette_loss(
     return jnp.mean(jnp.where(counted, jnp.abs(nearest - generated).mean(axis=-1), 0.0))
 
 
-def feature_loss(generated_features: _Pictures, true_features: _Pictures) -> Float[Array, ""]:
+def feature_loss(
+    generated_features: Float[Array, "batch height width channels"],
+    true_features: Float[Array, "batch height width channels"],
+) -> Float[Array, ""]:
     """The feature-level loss: the mean over pictures of the L2 norm of phi(y) - phi(G(x))."""
     difference = true_features - generated_features
     return jnp.mean(_safe_root(jnp.sum(jnp.square(difference), axis=(1, 2, 3))))

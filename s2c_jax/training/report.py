@@ -13,7 +13,7 @@ import tensorboardX
 import tqdm
 from jaxtyping import Array, Float, UInt8
 
-from s2c_jax import distributed
+from s2c_jax import distributed, files
 from s2c_jax.drawing import image_files, sheets
 from s2c_jax.errors import UserError
 
@@ -171,10 +171,8 @@ class Report:
             return
         sheet = sheets.sheet(list(columns.values()), list(columns))
         path = self._workdir / "samples" / f"epoch_{epoch:04d}.png"
-        try:
+        with files.writing(path):
             image_files.write_png(sheet, path)
-        except OSError as error:
-            raise UserError(f"{path} cannot be written ({error.strerror or error})") from None
         self._writer.add_image("samples", np.asarray(sheet), epoch, dataformats="HWC")
         self._writer.flush()
 
@@ -187,9 +185,10 @@ class Report:
             if skipped and not self._skip_not_finite:
                 raise UserError(
                     f"step {step}: the gradient is not finite (D {losses['discriminator_loss']:g}, "
-                    f"G {losses['generator_loss']:g}). The checkpoints in {self._workdir} are "
-                    "sound. TensorBoard shows which loss grew: lower its weight or "
-                    "config.optimizer.learning_rate, or set config.optimizer.skip_not_finite"
+                    f"G {losses['generator_loss']:g}). Earlier checkpoints in {self._workdir} are "
+                    "sound. TensorBoard has the losses of the epochs before: lower the weight of "
+                    "the loss that grew, or config.optimizer.learning_rate, or set "
+                    "config.optimizer.skip_not_finite"
                 )
             self._step = step
             self._skipped += skipped

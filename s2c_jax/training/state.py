@@ -37,6 +37,7 @@ class TrainState:
         ema: an exponential moving average of the generator's variables, or None.
     """
 
+    # PyTree, not an array: jax.tree.map also makes states of shapes and of NumPy arrays.
     step: PyTree
     generator: NetworkState
     discriminator: NetworkState

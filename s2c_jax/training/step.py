@@ -42,13 +42,6 @@ class LossWeights(NamedTuple):
     palette: float
 
 
-class Augmentation(NamedTuple):
-    """The settings of `augment.augment`."""
-
-    mirror: bool
-    jitter: float
-
-
 class Inputs(NamedTuple):
     """One device's share of a batch, as the networks take it.
 
@@ -102,7 +95,8 @@ class TrainStep:
             the fourth and so on; 0 never updates it.
         ema_decay: the decay of the moving average of the generator's variables. With 0 the state
             has no average.
-        augmentation: how pairs are augmented.
+        mirror: see `augment.augment`.
+        jitter: see `augment.augment`.
         vgg: the network of the feature-level loss, needed if `weights.feature` is not 0.
     """
 
@@ -115,7 +109,8 @@ class TrainStep:
     pooling: losses.Pooling
     update_every: int
     ema_decay: float
-    augmentation: Augmentation
+    mirror: bool
+    jitter: float
     vgg: vgg16.Vgg16 | None
 
     def __call__(self, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
@@ -163,10 +158,9 @@ class TrainStep:
             """Returns one key an example, which does not depend on how the batch is split."""
             return jax.random.split(key, devices * len(sketch)).reshape(devices, -1)[device]
 
-        if any(self.augmentation):
-            sketch, color = augment(
-                example_keys(augment_key), sketch, color, **self.augmentation._asdict()
-            )
+        if self.mirror or self.jitter:
+            keys = example_keys(augment_key)
+            sketch, color = augment(keys, sketch, color, mirror=self.mirror, jitter=self.jitter)
         condition, hints, palettes = sketch, None, None
         hints_key, palettes_key = jax.random.split(guidance_key)
         if self.generator.palette:
@@ -209,7 +203,7 @@ class TrainStep:
         update = functools.partial(self._train_discriminator, inputs, fake)
         measure = functools.partial(self._measure_discriminator, inputs, fake)
         if self.update_every < 2:
-            # XLA would keep a condition whose result is constant.
+            # Choose in Python: XLA keeps a lax.cond even if its predicate is constant.
             network, found = (update if self.update_every else measure)(state.discriminator)
         else:
             is_last = state.step % self.update_every == self.update_every - 1
@@ -323,7 +317,7 @@ class TrainStep:
         Returns:
             The new state, and 1 if the update was skipped, else 0.
         """
-        # On one device, XLA would copy the gradients for the mean.
+        # On one device skip pmean, for which XLA would copy the gradients.
         if jax.lax.axis_size(BATCH_AXIS) > 1:
             grads = jax.lax.pmean(grads, BATCH_AXIS)
         grads = scheduling.in_parameter_layout(grads, network.params)

@@ -31,7 +31,8 @@ class Stop:
 def stop_on_signals() -> Iterator[Stop]:
     """Records the first SIGTERM or SIGINT within the context; a second one ends the process.
 
-    With several processes, JAX handles a SIGTERM to any of them, and SIGINT keeps its handler.
+    With several processes, JAX handles a SIGTERM to any of them, and SIGINT keeps its handler, so
+    Ctrl-C ends the process without a checkpoint.
     Outside the main thread Python cannot handle signals, and none is recorded.
     """
     stop = Stop()

@@ -7,7 +7,7 @@ from pathlib import Path
 import filelock
 import ml_collections
 
-from s2c_jax import checkpoint, distributed
+from s2c_jax import checkpoint, distributed, files
 from s2c_jax import config as config_lib
 from s2c_jax.errors import UserError
 
@@ -25,21 +25,15 @@ def claim_workdir(config: ml_collections.ConfigDict, workdir: Path) -> Iterator[
             settings, or it cannot be written.
     """
     with contextlib.ExitStack() as stack:
-        problem = None
-        if distributed.is_primary():
-            try:
-                workdir.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(filelock.FileLock(workdir / "lock", timeout=0))
-                _write_config(config, workdir)
-            except UserError as error:
-                problem = error
-            except filelock.Timeout:
-                problem = UserError(f"{workdir}: another process is training in it")
-            except OSError as error:
-                problem = UserError(f"{workdir} cannot be written ({error.strerror or error})")
-        # All processes must fail together, or the rest deadlock.
-        if not distributed.all_agree(problem is None):
-            raise problem or UserError("process 0 cannot train: see its message")
+        with distributed.failing_together("process 0 cannot train: see its message"):
+            if distributed.is_primary():
+                with files.writing(workdir):
+                    workdir.mkdir(parents=True, exist_ok=True)
+                    try:
+                        stack.enter_context(filelock.FileLock(workdir / "lock", timeout=0))
+                    except filelock.Timeout:
+                        raise UserError(f"{workdir}: another process is training in it") from None
+                    _write_config(config, workdir)
         yield
 
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from s2c_jax import cli, runtime
-from s2c_jax.errors import UserError
+from s2c_jax.errors import UserError, needs
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -28,22 +28,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runtime.cache_compiled_programs()
     with cli.user_errors():
         cli.import_modules(flags.imports)
-        _require_gradio()
-        _require_address(flags.host, flags.port)
         # Import late: Gradio is an optional dependency.
+        with needs("web", "the page"):
+            import gradio  # noqa: F401
+        _require_address(flags.host, flags.port)
         from s2c_jax.web.server import serve
 
         try:
             serve(flags.workdir, flags.step, flags.backend, flags.host, flags.port)
         except KeyboardInterrupt:
+            # The page is not up yet. Later, Gradio's `block_thread` catches the interrupt, closes
+            # the server and returns, and the exit code is 0.
             sys.exit(128 + signal.SIGINT)
-
-
-def _require_gradio() -> None:
-    try:
-        import gradio  # noqa: F401
-    except ImportError:
-        raise UserError("the page needs the package gradio: pip install 's2c_jax[web]'") from None
 
 
 def _require_address(host: str, port: int) -> None:
@@ -53,7 +49,9 @@ def _require_address(host: str, port: int) -> None:
         socket.create_server((host, port), family=family).close()
     except (OSError, OverflowError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise UserError(f"--host {host} --port {port}: cannot be listened at ({reason})") from None
+        raise UserError(
+            f"--host {host} --port {port}: the server cannot listen at this address ({reason})"
+        ) from None
 
 
 if __name__ == "__main__":

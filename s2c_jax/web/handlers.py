@@ -1,5 +1,6 @@
 """The answers to the events of the web page, and to programs that call the server."""
 
+import contextlib
 import functools
 import shutil
 import tempfile
@@ -92,12 +93,12 @@ class Handlers:
     Attributes:
         colorizer: the loaded generator.
         folder: the folder where files lie until they are downloaded.
-        kinds: the formats of downloads, such as "png".
+        formats: the formats of downloads, such as "png".
     """
 
     def __init__(self, colorizer: Colorizer, folder: Path) -> None:
         self.colorizer, self.folder = colorizer, folder
-        self.kinds = [suffix[1:] for suffix in layered_files.SUFFIXES if _is_installed(suffix)]
+        self.formats = [suffix[1:] for suffix in layered_files.SUFFIXES if _is_installed(suffix)]
 
     @ui_errors
     def color_canvas(
@@ -108,7 +109,9 @@ class Handlers:
         seed: float | None,
         *colors: str | None,
     ) -> tuple[gr.Gallery, ColoredSketch, int, tuple[Image.Image, Image.Image]]:
-        """Colours the sketch on the canvas in `count` variants; 1 is the most likely colouring.
+        """Colours the sketch on the canvas in `count` variants.
+
+        A count of 1 colours without a seed, which gives the most likely colouring.
 
         Returns:
             The gallery of variants, what is kept, the chosen variant, and what the slider shows.
@@ -139,7 +142,7 @@ class Handlers:
             hints: a file of the sketch's size, transparent where it gives no colour, or None.
             colors: up to four colours, such as "#fcea2b,orange"; "" for none.
             seed: each seed gives another colouring; None gives the most likely one.
-            kind: png; or ora or psd, with layers.
+            kind: the format, png; or ora or psd, with layers. Programs may give it by this name.
         """
         if sketch is None:
             raise UserError("there is no sketch")
@@ -161,11 +164,11 @@ class Handlers:
         return event.index, colored.shown(event.index)
 
     @ui_errors
-    def download(self, colored: ColoredSketch | None, variant: int, kind: str | None) -> str:
+    def download(self, colored: ColoredSketch | None, variant: int, format: str | None) -> str:
         """Writes the chosen variant; returns the file's path."""
         if colored is None:
             raise UserError("there is nothing to download yet")
-        return self._write(colored.layers(variant), kind)
+        return self._write(colored.layers(variant), format)
 
     @ui_errors
     def on_upload(self, file: str) -> tuple[Canvas, Canvas]:
@@ -200,11 +203,11 @@ class Handlers:
         image_files.write_png(sketch, file)
         return ColoredSketch(file, prepared.network_input, variants)
 
-    def _write(self, layers: compositing.Layers, kind: str | None) -> str:
+    def _write(self, layers: compositing.Layers, format: str | None) -> str:
         """Writes a file to download; returns its path."""
-        if kind not in self.kinds:
-            raise UserError(f"there is no format {kind}, but {', '.join(self.kinds)}")
-        path = new_folder(self.folder) / f"coloured.{kind}"
+        if format not in self.formats:
+            raise UserError(f"there is no format {format}, but {', '.join(self.formats)}")
+        path = new_folder(self.folder) / f"coloured.{format}"
         layered_files.write(layers, path)
         return str(path)
 
@@ -213,8 +216,10 @@ def new_folder(parent: Path) -> Path:
     """Makes a folder for one file in `parent`, and deletes those older than `KEPT_SECONDS`."""
     parent.mkdir(exist_ok=True)
     for old in parent.iterdir():
-        if time.time() - old.stat().st_mtime > KEPT_SECONDS:
-            shutil.rmtree(old, ignore_errors=True)
+        # Another handler may delete the folder at the same time.
+        with contextlib.suppress(OSError):
+            if time.time() - old.stat().st_mtime > KEPT_SECONDS:
+                shutil.rmtree(old)
     return Path(tempfile.mkdtemp(dir=parent))
 
 

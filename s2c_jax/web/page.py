@@ -27,7 +27,8 @@ CSS = """
 _EXAMPLES = Path(__file__).parent / "example_sketches"
 # Width and height of an empty canvas in pixels.
 _CANVAS_SIZE = (512, 512)
-# The most canvas pictures that are kept until a click uses them; a client may leave before.
+# The largest number of canvas pictures in memory. A click uses and removes one; those of clients
+# that leave would stay.
 _KEPT_CANVASES = 64
 # The pen's and the brush's width in pixels.
 _PEN_SIZE = 8
@@ -114,14 +115,14 @@ def _add_outputs(handlers: Handlers, go: gr.Button, inputs: list[Component]) -> 
         label="Variants", show_label=False, elem_id="variants", columns=4, fit_columns=False,
         visible=False, allow_preview=False, object_fit="contain", buttons=[], interactive=False,
     )  # fmt: skip
-    kind = gr.Radio(handlers.kinds, value=handlers.kinds[0], label="format", elem_id="kind")
+    format = gr.Radio(handlers.formats, value=handlers.formats[0], label="format", elem_id="format")
     get = gr.Button("Download", elem_id="download")
     file = gr.DownloadButton(visible="hidden", elem_id="file")
     colored, variant = gr.State(time_to_live=KEPT_SECONDS), gr.State(0)
     outputs = [gallery, colored, variant, slider]
     go.click(handlers.color_canvas, inputs, outputs, scroll_to_output=True, **_PRIVATE)
     gallery.select(handlers.choose_variant, colored, [variant, slider], **_PRIVATE)
-    downloaded = get.click(handlers.download, [colored, variant, kind], file, **_PRIVATE)
+    downloaded = get.click(handlers.download, [colored, variant, format], file, **_PRIVATE)
     downloaded.success(None, js=_CLICK_FILE)
 
 
@@ -131,12 +132,12 @@ def _add_canvas(label: str, name: str, brush: gr.Brush) -> gr.ImageEditor:
         layers=False, canvas_size=_CANVAS_SIZE, brush=brush, buttons=[],
         eraser=gr.Eraser(default_size=_BRUSH_SIZE),
     )  # fmt: skip
-    canvas.blob_storage = Latest(_KEPT_CANVASES)
+    canvas.blob_storage = BoundedDict(_KEPT_CANVASES)
     return canvas
 
 
 def _blank() -> Image.Image:
-    return Image.new("RGB", _CANVAS_SIZE, image_files.WHITE)
+    return Image.new("RGB", _CANVAS_SIZE, "white")
 
 
 def _add_program_interface(handlers: Handlers) -> None:
@@ -146,7 +147,7 @@ def _add_program_interface(handlers: Handlers) -> None:
         gr.File(label="hints", visible=False),
         gr.Textbox("", label="palette", visible=False),
         gr.Number(None, label="seed", visible=False, precision=0),
-        gr.Radio(handlers.kinds, value="png", label="format", visible=False),
+        gr.Radio(handlers.formats, value="png", label="format", visible=False),
     ]
     gr.Button(visible=False).click(
         handlers.color_file, fields, gr.File(visible=False),
@@ -154,7 +155,7 @@ def _add_program_interface(handlers: Handlers) -> None:
     )  # fmt: skip
 
 
-class Latest(collections.OrderedDict[str, Item]):
+class BoundedDict(collections.OrderedDict[str, Item]):
     """A dictionary that forgets its oldest item when it holds more than `count`."""
 
     def __init__(self, count: int) -> None:

@@ -90,11 +90,11 @@ def upload(page, file):
     chooser.value.set_files(file)
 
 
-def download(page, kind="png"):
-    page.locator("#kind").get_by_text(kind, exact=True).click()
+def download(page, format="png"):
+    page.locator("#format").get_by_text(format, exact=True).click()
     with page.expect_download() as started:
         page.click("#download")
-    assert started.value.suggested_filename == f"coloured.{kind}"
+    assert started.value.suggested_filename == f"coloured.{format}"
     return started.value.path()
 
 

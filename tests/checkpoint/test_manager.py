@@ -2,14 +2,16 @@
 
 import dataclasses
 import errno
+import itertools
 import shutil
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
 import pytest
 
-from s2c_jax import checkpoint
+from s2c_jax import checkpoint, distributed
 from s2c_jax.errors import UserError
 from s2c_jax.training import loop
 from tests.support.checkpoints import (
@@ -47,18 +49,21 @@ def expected(workdir, state, source, tmp_path_factory):
 # Orbax does not await its other coroutines when one of them has failed.
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.slow(reason="restores a checkpoint once for each of its files")
-@pytest.mark.parametrize("damage", [remove, truncate, flip_bits])
 def test_damage_to_any_file_is_noticed_or_harmless(
-    workdir, state, source, expected, tmp_path, capsys, damage
+    workdir, state, source, expected, tmp_path, capsys
 ):
-    """Nothing is read from some of the files. Damage to them is harmless, and not named."""
+    """Damages each file in one of three ways, in turn.
+
+    Nothing is read from some of the files. Damage to them is harmless, and not named.
+    """
+    ways = itertools.cycle([remove, truncate, flip_bits])
     before, last = sorted(expected)
     folder = folder_of(workdir, last)
     fallen_back, without_metrics = set(), set()
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         item = file.relative_to(folder).parts[0]
         run = shutil.copytree(workdir, tmp_path / "run")
-        damage(run / file.relative_to(workdir))
+        next(ways)(run / file.relative_to(workdir))
         restored = restore(run, state, source)
         step = int(restored[0].step)
         assert_trees_equal(restored, expected[step])
@@ -141,6 +146,23 @@ def test_a_checkpoint_larger_than_the_free_space_is_not_begun(run, later, source
     assert folders == sorted(map(str, steps))
 
 
+def test_a_process_without_memory_tells_the_others_before_it_fails(run, state, source, monkeypatch):
+    told = []
+
+    def fail(*_, **__):
+        raise MemoryError("no memory")
+
+    def agree(condition):
+        told.append(condition)
+        return condition
+
+    monkeypatch.setattr(ocp.CheckpointManager, "restore", fail)
+    monkeypatch.setattr(distributed, "all_agree", agree)
+    with pytest.raises(UserError, match="no memory"):
+        restore(run, state, source)
+    assert told[-1] is False
+
+
 @pytest.mark.parametrize(
     "error", [MemoryError("no memory"), OSError(errno.EIO, "Input/output error")]
 )
@@ -174,7 +196,7 @@ def test_an_initial_checkpoint_is_restored_with_the_start_of_the_data(run, state
     with open_batches(source) as batches:
         start = batches.get_state()
         with checkpoint.open_manager(run, 2) as manager:
-            checkpoint.save_initial(manager, state)
+            checkpoint.save(manager, state)
         next(batches)
         with checkpoint.open_manager(run, 2) as manager:
             moved_on = dataclasses.replace(state, step=jnp.int32(step))
@@ -182,7 +204,7 @@ def test_an_initial_checkpoint_is_restored_with_the_start_of_the_data(run, state
     change_checksum(run, step)
     restored, position = restore(run, state, source)
     assert f"checkpoints/{step} cannot be read" in capsys.readouterr().err
-    assert int(restored.step) == 0
+    assert_trees_equal(restored, jax.device_get(state))
     assert position == start
 
 
@@ -201,3 +223,14 @@ def test_lost_metrics_are_named_and_the_checkpoint_stays(run, capsys):
     with checkpoint.open_manager(run, 2):
         assert f"checkpoints/{steps[0]} cannot be read" in capsys.readouterr().err
     assert checkpoint.all_steps(run) == steps
+
+
+def test_quarantined_metrics_are_named_once_and_count_as_not_measured(run, capsys):
+    first, last = checkpoint.all_steps(run)
+    (folder_of(run, first) / "metrics" / "metrics").write_text("{")
+    for is_named in (True, False):
+        with checkpoint.open_manager(run, 2):
+            assert (f"checkpoints/{first} cannot be read" in capsys.readouterr().err) is is_named
+    assert (run / "damaged" / f"{first}_metrics").is_dir()
+    assert checkpoint.all_steps(run) == [first, last]
+    assert checkpoint.resolve_step(run, "best") == last

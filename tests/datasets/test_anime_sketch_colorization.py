@@ -2,7 +2,6 @@
 
 import io
 import json
-import pathlib
 import signal
 import subprocess
 import sys
@@ -19,8 +18,8 @@ from s2c_jax.datasets.__main__ import main
 from s2c_jax.datasets.anime_sketch_colorization import anime_sketch_colorization, archive
 from s2c_jax.drawing import palette
 from s2c_jax.errors import UserError
+from tests.support.commands import ROOT, failure_of
 
-ROOT = pathlib.Path(__file__).parent.parent.parent
 NAME = "anime_sketch_colorization/128"
 SIDE = 40
 
@@ -78,13 +77,8 @@ def examples(folder, split):
     return {example["id"].decode(): example for example in builder.as_data_source(split)}
 
 
-def failure(capsys, *arguments):
-    with pytest.raises(SystemExit) as exit_:
-        prepare(*arguments)
-    message = str(exit_.value.code)
-    assert message.startswith("s2c_jax: ")
-    assert "\n" not in message
-    return message
+def failure(*arguments):
+    return failure_of(prepare, *arguments)
 
 
 @pytest.mark.parametrize(
@@ -203,12 +197,12 @@ def test_a_damaged_zip_member_is_left_out(tmp_path, capsys):
     assert "left out data/train/1.png: cannot be read" in capsys.readouterr().err
 
 
-def test_too_many_files_without_a_pair_fail_and_leave_no_records(tmp_path, capsys):
+def test_too_many_files_without_a_pair_fail_and_leave_no_records(tmp_path):
     files = archive_files(100)
     for i in (1, 2):
         files[f"data/train/{i}.png"] = b"hello"
     write_folder(tmp_path, files)
-    message = failure(capsys, tmp_path)
+    message = failure(tmp_path)
     assert "2 files so far hold no pair, more than 1% of all" in message
     assert "data/train/1.png: not a PNG" in message
     assert "data/train/2.png: not a PNG" in message
@@ -247,12 +241,12 @@ main([{NAME!r}, "--manual_dir", {str(tmp_path)!r}, "--data_dir", {str(tmp_path /
     assert len(examples(tmp_path, "validation")) == 20
 
 
-def test_a_missing_archive_error_names_the_steps_to_get_it(tmp_path, capsys, monkeypatch):
+def test_a_missing_archive_error_names_the_steps_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "kagglehub", None)
-    assert f"the folder {tmp_path} is empty" in failure(capsys, tmp_path)
+    assert f"the folder {tmp_path} is empty" in failure(tmp_path)
     # The archive of another data set does not count.
     write_zip(tmp_path / "archive.zip", {"mnist/1.png": b""})
-    message = failure(capsys, tmp_path)
+    message = failure(tmp_path)
     assert f"Kaggle's archive is not in {tmp_path}" in message
     for part in ("https://www.kaggle.com/datasets/ktaebum/anime-sketch-colorization-pair",
                      "anime-sketch-colorization-pair.zip", "--manual_dir",
@@ -263,7 +257,7 @@ def test_a_missing_archive_error_names_the_steps_to_get_it(tmp_path, capsys, mon
         raise RuntimeError("401\nUnauthorized")
 
     monkeypatch.setitem(sys.modules, "kagglehub", types.SimpleNamespace(dataset_download=refuse))
-    assert "could not download it (401 Unauthorized)" in failure(capsys, tmp_path)
+    assert "could not download it (401 Unauthorized)" in failure(tmp_path)
 
 
 def test_kagglehub_downloads_a_missing_archive(tmp_path, monkeypatch):
@@ -281,19 +275,19 @@ def test_kagglehub_downloads_a_missing_archive(tmp_path, monkeypatch):
     assert len(examples(tmp_path, "train")) == 16
 
 
-def test_a_truncated_zip_and_an_empty_split_are_named(tmp_path, capsys):
+def test_a_truncated_zip_and_an_empty_split_are_named(tmp_path):
     path = tmp_path / "archive.zip"
     write_zip(path, archive_files(20))
     path.write_bytes(path.read_bytes()[:-100])
-    assert "archive.zip is no whole zip file" in failure(capsys, tmp_path)
+    assert "archive.zip is not a complete zip file" in failure(tmp_path)
     write_zip(path, {k: v for k, v in archive_files(20).items() if "/val/" not in k})
-    assert "holds no data/val/*.png" in failure(capsys, tmp_path)
+    assert "holds no data/val/*.png" in failure(tmp_path)
 
 
-def test_a_split_whose_files_are_all_damaged_is_named(tmp_path, capsys):
+def test_a_split_whose_files_are_all_damaged_is_named(tmp_path):
     files = {name: content for name, content in archive_files(150).items() if "/val/" not in name}
     write_folder(tmp_path, files | {"data/val/0.png": b"hello"})
-    assert "holds no pair in data/val" in failure(capsys, tmp_path)
+    assert "holds no pair in data/val" in failure(tmp_path)
 
 
 def test_train_batches_reads_the_prepared_pairs(tmp_path):

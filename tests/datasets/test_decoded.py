@@ -54,7 +54,7 @@ def test_write_leaves_no_file_on_a_full_disk(data_dir, path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
     monkeypatch.setattr(np.lib.format, "write_array_header_1_0", full)
-    with pytest.raises(UserError, match="decoded-train.npy cannot be written .No space left"):
+    with pytest.raises(UserError, match="decoded-train.npy cannot be read or written .No space"):
         prepare("openmoji_sketch/64", data_dir, keep_decoded=True)
     assert not list(path.parent.glob("decoded-*"))
 

@@ -6,6 +6,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from s2c_jax.datasets.__main__ import main
+from tests.support.commands import failure_of
 
 NAMES = [f"drawing {i}" for i in range(40)]
 
@@ -21,13 +22,8 @@ def folder(tmp_path):
     return tmp_path
 
 
-def failure(capsys, *arguments):
-    with pytest.raises(SystemExit) as exit_:
-        main([str(argument) for argument in arguments])
-    message = str(exit_.value.code)
-    assert message.startswith("s2c_jax: ")
-    assert "\n" not in message
-    return message
+def failure(*arguments):
+    return failure_of(main, [str(argument) for argument in arguments])
 
 
 def test_pairs_are_letterboxed_on_white(folder, capsys):
@@ -49,38 +45,36 @@ def test_pairs_are_letterboxed_on_white(folder, capsys):
     main(arguments[:-2])
 
 
-def test_missing_folders_and_unpaired_or_unequal_pictures_are_named(folder, capsys):
+def test_missing_folders_and_unpaired_or_unequal_pictures_are_named(folder):
     command = ["folder_pairs/64", "--data_dir", folder / "data"]
-    assert "needs --manual_dir" in failure(capsys, *command)
-    assert "there is no folder" in failure(capsys, *command, "--manual_dir", folder / "sketch")
-    assert "no folder" in failure(capsys, *command, "--manual_dir", folder / "none")
+    assert "needs --manual_dir" in failure(*command)
+    assert "there is no folder" in failure(*command, "--manual_dir", folder / "sketch")
+    assert "no folder" in failure(*command, "--manual_dir", folder / "none")
     (folder / "sketch" / "drawing 0.jpg").write_bytes(b"")
-    assert "have the same name" in failure(capsys, *command, "--manual_dir", folder)
+    assert "have the same name" in failure(*command, "--manual_dir", folder)
     (folder / "sketch" / "drawing 0.jpg").unlink()
     (folder / "sketch" / "lonely.png").write_bytes(b"")
-    assert "has a picture 'lonely'" in failure(capsys, *command, "--manual_dir", folder)
+    assert "has a picture 'lonely'" in failure(*command, "--manual_dir", folder)
     (folder / "color" / "lonely.png").write_bytes(b"")
-    assert "lonely.png: not a PNG" in failure(capsys, *command, "--manual_dir", folder)
+    assert "lonely.png: not a PNG" in failure(*command, "--manual_dir", folder)
     for kind, size in (("sketch", 8), ("color", 9)):
         Image.new("RGB", (size, size)).save(folder / kind / "lonely.png")
-    message = failure(capsys, *command, "--manual_dir", folder)
+    message = failure(*command, "--manual_dir", folder)
     assert "lonely.png has 8x8 pixels" in message
     assert "lonely.png 9x9: make them the same" in message
 
 
-def test_pairs_that_leave_a_split_empty_are_refused(tmp_path, capsys):
+def test_pairs_that_leave_a_split_empty_are_refused(tmp_path):
     for kind in ("sketch", "color"):
         (tmp_path / kind).mkdir()
         Image.new("RGB", (8, 8)).save(tmp_path / kind / "one.png")
-    message = failure(
-        capsys, "folder_pairs/64", "--data_dir", tmp_path / "data", "--manual_dir", tmp_path
-    )
+    message = failure("folder_pairs/64", "--data_dir", tmp_path / "data", "--manual_dir", tmp_path)
     assert "1 pairs, too few" in message
 
 
-def test_an_unwritable_data_dir_is_named(folder, capsys):
+def test_an_unwritable_data_dir_is_named(folder):
     (folder / "file").write_text("")
     message = failure(
-        capsys, "folder_pairs/64", "--data_dir", folder / "file" / "x", "--manual_dir", folder
+        "folder_pairs/64", "--data_dir", folder / "file" / "x", "--manual_dir", folder
     )
     assert "take another data_dir" in message

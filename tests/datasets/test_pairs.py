@@ -3,11 +3,9 @@
 from s2c_jax.datasets import pairs
 
 
-def test_is_validation_depends_on_the_name_alone():
+def test_about_a_tenth_of_the_names_is_validation():
     names = [f"{i:X}" for i in range(0x1F300, 0x1F700)]
-    first = {name: pairs.is_validation(name) for name in names}
-    assert first == {name: pairs.is_validation(name) for name in reversed(names)}
-    assert 0.05 < sum(first.values()) / len(first) < 0.15
+    assert 0.05 < sum(map(pairs.is_validation, names)) / len(names) < 0.15
 
 
 def test_is_validation_splits_as_in_data_that_was_prepared_earlier():

@@ -2,8 +2,6 @@
 
 import io
 import itertools
-import struct
-import zlib
 
 import numpy as np
 import pytest
@@ -11,6 +9,7 @@ from PIL import Image
 
 from s2c_jax.drawing import image_files
 from s2c_jax.errors import UserError
+from tests.support.sketches import huge_png
 
 
 def save(tmp_path, picture, name="picture.png", **options):
@@ -88,23 +87,6 @@ def test_damaged_exif_data_is_ignored(tmp_path, name):
 def test_transparent_sixteen_bit_level_becomes_white_paper(tmp_path):
     grey = Image.fromarray(np.full((2, 2), 100, np.uint16))
     assert np.asarray(image_files.read(save(tmp_path, grey, transparency=100))).min() == 255
-
-
-def huge_png(width, height):
-    """Returns a PNG whose header claims a size that its data does not have."""
-
-    def chunk(kind, data):
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(b"\0"))
-        + chunk(b"IEND", b"")
-    )
 
 
 def truncated_png():

@@ -1,14 +1,9 @@
 """The colourings that need no network."""
 
 import numpy as np
-from PIL import Image
 
-from s2c_jax.datasets import pairs
 from s2c_jax.evaluation import baselines
-
-
-def encoded(sketch, color):
-    return pairs.encode(sketch=Image.fromarray(sketch), color=Image.fromarray(color))
+from tests.support.drawings import encoded
 
 
 def square_outline():

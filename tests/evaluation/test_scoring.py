@@ -1,14 +1,10 @@
 """Scores of a whole split, for colourings and networks whose answer is known."""
 
 import numpy as np
-from PIL import Image
 
-from s2c_jax.datasets import input_pipeline, pairs
+from s2c_jax.datasets import input_pipeline
 from s2c_jax.evaluation import frechet, scoring
-
-
-def encoded(sketch, color):
-    return pairs.encode(sketch=Image.fromarray(sketch), color=Image.fromarray(color))
+from tests.support.drawings import encoded
 
 
 def test_score_reads_pairs_in_chunks(validation, monkeypatch):
@@ -60,7 +56,7 @@ def test_lpips_and_fid_come_from_the_networks(validation):
     true, grey = (pictures[key].mean(axis=(1, 2, 3)) for key in ("color", "sketch"))
     features = np.zeros((count, 3))
     features[:, 0] = true
-    networks = scoring.Networks(
+    networks = scoring.MetricNetworks(
         lambda a, b: np.abs(level(a) - level(b))[:, 0],
         level,
         frechet.gaussian(frechet.add(frechet.empty_sums(3), features)),
@@ -72,7 +68,7 @@ def test_lpips_and_fid_come_from_the_networks(validation):
 
 
 def test_true_features_is_the_distribution_over_the_true_pictures(validation, monkeypatch):
-    monkeypatch.setattr(scoring.inception, "FEATURES", 3)
+    monkeypatch.setattr(scoring.inception, "FEATURE_SIZE", 3)
     monkeypatch.setattr(scoring, "CHUNK", 2)
     found = scoring.true_features(
         lambda pictures: pictures.mean(axis=(1, 2)), validation, len(validation)

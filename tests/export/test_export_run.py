@@ -12,7 +12,7 @@ import pytest
 from s2c_jax.datasets import input_pipeline
 from s2c_jax.errors import UserError
 from s2c_jax.export import __main__
-from s2c_jax.inference import load, onnx_backend
+from s2c_jax.inference import generate, load
 from s2c_jax.inference.colorizer import Colorizer
 
 # Runs a StableHLO file in a process that cannot import the package.
@@ -81,7 +81,7 @@ def test_onnx_file_gives_the_same_colours_for_any_batch_and_size(folder, onnx_fi
     onnx.checker.check_model(onnx.load(onnx_file), full_check=True)
     session = onnxruntime.InferenceSession(onnx_file)
     names = [node.name for node in session.get_inputs()]
-    assert names == list(onnx_backend.network_inputs(trained.generator))
+    assert names == list(generate.network_inputs(trained.generator))
     for shape in ((20, 64, 64), (1, 64, 64), (3, 40, 104)):
         inputs = make_inputs(trained, shape, data_dir)
         (color,) = session.run(["color"], inputs)
@@ -113,7 +113,7 @@ def test_onnx_file_holds_its_metadata(folder, onnx_file, tmp_path):
     assert "CC BY-SA 4.0" in entries["license"]
     assert "OpenMoji" in entries["license"]
     assert {"color", "step", "producer"} <= set(entries)
-    guidance = set(onnx_backend.network_inputs(load.load_generator(folder, "last").generator))
+    guidance = set(generate.network_inputs(load.load_generator(folder, "last").generator))
     assert {"hints", "palette"} & set(entries) == guidance - {"sketch"}
 
 
@@ -143,7 +143,9 @@ def test_missing_runs_and_folders_are_named(workdir, tmp_path, capsys):
     assert "none" in code
     file = tmp_path / "none" / "model.stablehlo"
     code, _ = run(["--workdir", workdir, "--format", "stablehlo", file], capsys)
-    assert "cannot be written" in code
+    assert code == f"s2c_jax: {file.parent}: there is no such folder"
+    code, _ = run(["--workdir", workdir, "--format", "onnx", "--overwrite", tmp_path], capsys)
+    assert code == f"s2c_jax: {tmp_path}: is a folder"
 
 
 @pytest.mark.parametrize(("format", "package"), [("onnx", "jax2onnx"), ("html", "pooch")])

@@ -71,12 +71,25 @@ def test_each_kind_of_guidance_changes_the_pictures(generator, variables, kind):
 
 
 def test_each_kind_of_guidance_is_compiled_once(generator, variables, monkeypatch):
-    compiled = []
-    batched = generate.batched
-    monkeypatch.setattr(generate, "batched", lambda f: compiled.append(f) or batched(f))
+    """Each trace normalises the sketches once."""
+    traces = []
+    monkeypatch.setattr(generate, "normalize", lambda x: traces.append(x) or normalize(x))
     generate_ = make_generate(generator)
     for count in (3, 1, 3):
         sketches = random_levels(count, 8, 8, 3)
         generate_(variables, sketches)
         generate_(variables, sketches, seeds=GUIDANCE["seeds"][:count])
-    assert len(compiled) == 2
+    assert len(traces) == 2
+
+
+@pytest.mark.parametrize("hints", [False, True])
+@pytest.mark.parametrize("palette", [False, True])
+def test_network_inputs_name_the_guidance_that_a_generator_takes(hints, palette):
+    generator = Generator(
+        channels=(4, 8, 8), dropout_rate=0.5, dropout_layers=1, upsampling="resize",
+        hints=hints, palette=palette,
+    )  # fmt: skip
+    inputs = generate.network_inputs(generator)
+    assert inputs["sketch"] == ("batch", "8*height", "8*width", 3)
+    assert inputs.get("hints") == (("batch", "8*height", "8*width", 4) if hints else None)
+    assert inputs.get("palette") == (("batch", 4, 4, 4) if palette else None)

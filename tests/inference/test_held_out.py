@@ -7,6 +7,7 @@ from s2c_jax import config as config_lib
 from s2c_jax.datasets import input_pipeline
 from s2c_jax.drawing import image_files
 from s2c_jax.errors import UserError
+from s2c_jax.inference.colorizer import Colorizer
 from s2c_jax.inference.held_out import colorize_held_out
 
 
@@ -31,11 +32,18 @@ def test_held_out_pairs_are_coloured_and_laid_out_on_a_sheet(workdir, colorizer,
         np.testing.assert_array_equal(np.asarray(written), square)
 
 
-def test_held_out_pictures_replace_files_only_with_overwrite(workdir, colorizer, tmp_path):
+def test_existing_files_are_refused_before_anything_is_coloured(
+    workdir, colorizer, tmp_path, monkeypatch
+):
+    monkeypatch.delattr(Colorizer, "colorize_squares")
     (tmp_path / "held_out_0002.png").write_text("mine")
     with pytest.raises(UserError, match=r"held_out_0002\.png: exists already"):
         colorize_held_out(colorizer, workdir, 3, tmp_path, overwrite=False)
     assert [path.name for path in tmp_path.iterdir()] == ["held_out_0002.png"]
+
+
+def test_held_out_pictures_replace_files_with_overwrite(workdir, colorizer, tmp_path):
+    (tmp_path / "held_out_0002.png").write_text("mine")
     colorize_held_out(colorizer, workdir, 3, tmp_path, overwrite=True)
     assert image_files.read(tmp_path / "held_out_0002.png").size == (64, 64)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from s2c_jax.errors import UserError
-from s2c_jax.inference.jobs import Job, check_overwrite, find_jobs
+from s2c_jax.inference.jobs import Job, find_jobs, is_output_file
 
 
 @pytest.fixture
@@ -102,8 +102,13 @@ def test_no_output_replaces_an_input_or_another_output(folder):
     assert all("is a sketch, or hints" in error for error in errors)
 
 
-def test_check_overwrite_refuses_existing_files_only(folder):
-    check_overwrite(Path("new.png"), overwrite=False)
-    check_overwrite(Path("one.png"), overwrite=True)
-    with pytest.raises(UserError, match=r"^one\.png: exists already; --overwrite replaces it$"):
-        check_overwrite(Path("one.png"), overwrite=False)
+@pytest.mark.parametrize(
+    ("output", "is_file"), [("new.ORA", True), ("one.png", True), ("new.jpg", False), ("in", False)]
+)
+def test_output_is_a_file_if_a_format_has_its_suffix(folder, output, is_file):
+    assert is_output_file(Path(output)) is is_file
+
+
+def test_folder_with_a_formats_suffix_is_no_output_file(folder):
+    Path("folder.png").mkdir()
+    assert not is_output_file(Path("folder.png"))

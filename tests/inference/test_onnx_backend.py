@@ -4,23 +4,21 @@ import sys
 
 import pytest
 
+from s2c_jax.drawing import palette
 from s2c_jax.errors import UserError
 from s2c_jax.inference import onnx_backend
 from s2c_jax.inference.colorizer import Colorizer
-from s2c_jax.models.generator import Generator
+from tests.support.sketches import noise_sketch
 
 
-@pytest.mark.parametrize("hints", [False, True])
-@pytest.mark.parametrize("palette", [False, True])
-def test_network_inputs_name_the_guidance_that_a_generator_takes(hints, palette):
-    generator = Generator(
-        channels=(4, 8, 8), dropout_rate=0.5, dropout_layers=1, upsampling="resize",
-        hints=hints, palette=palette,
-    )  # fmt: skip
-    inputs = onnx_backend.network_inputs(generator)
-    assert inputs["sketch"] == ("batch", "8*height", "8*width", 3)
-    assert inputs.get("hints") == (("batch", "8*height", "8*width", 4) if hints else None)
-    assert inputs.get("palette") == (("batch", 4, 4, 4) if palette else None)
+@pytest.mark.parametrize(("run", "colors"), [("workdir", None), ("guided_workdir", "red,blue")])
+def test_seeds_that_would_give_equal_pictures_are_refused(run, colors, request, monkeypatch):
+    """A run without palettes has no random ones, and a given palette takes their place."""
+    monkeypatch.setattr(onnx_backend, "make_generate", lambda *_: None)
+    colorizer = Colorizer(request.getfixturevalue(run), backend="onnxruntime")
+    palettes = [palette.from_colors(colors)] * 2 if colors else None
+    with pytest.raises(UserError, match="its variants differ by random palettes only"):
+        colorizer([noise_sketch()] * 2, palettes=palettes, seeds=[1, 2])
 
 
 @pytest.mark.parametrize("package", ["onnxruntime", "jax2onnx"])

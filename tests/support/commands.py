@@ -5,7 +5,7 @@ import os
 import pathlib
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from absl.testing import flagsaver
@@ -51,6 +51,16 @@ def run(module: str, *arguments, cwd: pathlib.Path = ROOT) -> subprocess.Complet
         text=True,
         timeout=_TIMEOUT,
     )
+
+
+def failure_of(command: Callable[..., object], *arguments) -> str:
+    """Calls a command that must fail, and returns its one line for the user."""
+    with pytest.raises(SystemExit) as raised:
+        command(*arguments)
+    message = str(raised.value.code)
+    assert message.startswith("s2c_jax: ")
+    assert "\n" not in message
+    return message
 
 
 @contextlib.contextmanager

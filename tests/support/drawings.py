@@ -1,4 +1,9 @@
-"""Small drawings in OpenMoji's layout."""
+"""Small drawings: in OpenMoji's layout, and as a data set's examples."""
+
+import numpy as np
+from PIL import Image
+
+from s2c_jax.datasets import pairs
 
 # The number of drawings in the data set of the fixture `data_dir`, over both splits.
 NUM_DRAWINGS = 48
@@ -21,3 +26,8 @@ def drawing(color: str, radius: float, *, line: bool = True) -> str:
         f'<g id="color"><circle cx="36" cy="36" r="{radius}" fill="{color}"/></g>'
         f"{outline if line else ''}</svg>"
     )
+
+
+def encoded(sketch: np.ndarray, color: np.ndarray) -> pairs.Example:
+    """Returns the example of a pair of pictures, uint8 (size, size, 3)."""
+    return pairs.encode(sketch=Image.fromarray(sketch), color=Image.fromarray(color))

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from s2c_jax import checkpoint
+from tests.support.commands import ROOT
 
-ROOT = Path(__file__).parents[2]
 # Seconds after which a moment or an end that is waited for counts as missed.
 _PATIENCE = 120.0
 # Seconds between two looks at the workdir.
@@ -50,15 +50,21 @@ class Watch:
     def __init__(self, workdir: Path) -> None:
         self._workdir = workdir
         self._samples = self._versions("samples/*.png")
-        self._partial = self._versions("checkpoints/*tmp*")
+        self._leftovers = self._partial()
 
     def sample(self) -> bool:
         """Returns whether the samples of an epoch have been written."""
         return not self._versions("samples/*.png") <= self._samples
 
     def writing(self) -> bool:
-        """Returns whether a new checkpoint is partly written."""
-        return not self._versions("checkpoints/*tmp*") <= self._partial
+        """Returns whether a checkpoint is partly written, not counting leftovers."""
+        partial = self._partial()
+        # Orbax deletes what is left; a later folder of the same name is a new checkpoint.
+        self._leftovers &= partial
+        return bool(partial - self._leftovers)
+
+    def _partial(self) -> set[Path]:
+        return set(self._workdir.glob("checkpoints/*tmp*"))
 
     def _versions(self, pattern: str) -> set[tuple[Path, int]]:
         """Returns the files that match a pattern, each with the time of its last change."""

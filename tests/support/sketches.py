@@ -1,4 +1,7 @@
-"""Sketches and hints to colour with runs that have learned little."""
+"""Sketches and hints to colour with runs that have learned little, and a file that is too large."""
+
+import struct
+import zlib
 
 import numpy as np
 from PIL import Image
@@ -17,3 +20,15 @@ def half_painted_hints(
     hints = Image.new("RGBA", size)
     hints.paste(color, (0, 0, size[0] // 2, size[1]))
     return hints
+
+
+def huge_png(width: int, height: int) -> bytes:
+    """Returns a PNG file whose header claims a size that its data does not have."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        checksum = zlib.crc32(kind + data)
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"\0")), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, data) for kind, data in chunks)

@@ -6,7 +6,6 @@ import pytest
 
 from s2c_jax import distributed
 from s2c_jax.errors import UserError
-from s2c_jax.pretrained import vgg16
 from s2c_jax.training import build
 from tests.support.configs import make_small_config
 from tests.support.trees import assert_trees_equal
@@ -35,23 +34,13 @@ def test_a_missing_weights_file_is_named_with_its_config_key(config):
         build.load_vgg(config)
 
 
-def test_a_failed_download_names_the_alternatives(config, monkeypatch):
-    def fail(source):
-        raise vgg16.DownloadError("no network")
-
-    monkeypatch.setattr(vgg16, "load", fail)
-    config.loss.feature = 0.01
-    with pytest.raises(UserError, match="no network; or take 'random', .*--config.loss.feature=0"):
-        build.load_vgg(config)
-
-
 def test_step_has_the_settings_of_the_config(config):
     config.loss.pixel, config.loss.real_label = 7.0, 0.8
     config.augmentation.jitter = 0.2
     config.discriminator.update_every = 3
     step = build.build_step(config)
     assert (step.weights.pixel, step.real_label) == (7.0, 0.8)
-    assert step.augmentation == (True, 0.2)
+    assert (step.mirror, step.jitter) == (True, 0.2)
     assert step.update_every == 3
     assert build.build_step(config, update_every=0).update_every == 0
 

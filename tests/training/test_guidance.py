@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2c_jax.drawing import palette
-from s2c_jax.models import ranges
 from s2c_jax.training import guidance
 
 SIDE = 64
@@ -160,11 +158,3 @@ def test_saturated_colors_are_in_palettes_more_often_than_greys():
     anywhere = [p for p in found if p[0, 0, 3] and (p == p[:1]).all()]
     lively = [p for p in anywhere if np.ptp(p[0, 0, :3]) > 0.1]
     assert len(lively) > len(anywhere) / 3
-
-
-@pytest.mark.parametrize("count", [1, 3])
-def test_a_palette_given_by_a_person_has_the_form_of_a_simulated_one(count):
-    colors = palette.from_colors(",".join(["red", "#00ff00", "blue"][:count]))
-    normalized = np.asarray(ranges.normalize_rgba(jnp.asarray(colors)))
-    assert (normalized[..., 3].sum(axis=-1) == count).all()
-    assert (normalized[:, 0] == [1, -1, -1, 1]).all()

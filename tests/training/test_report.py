@@ -154,7 +154,7 @@ def test_log_images_names_a_sheet_that_cannot_be_written(workdir):
     path.mkdir()
     pictures = np.zeros((1, 16, 16, 3), np.uint8)
     with (
-        pytest.raises(UserError, match=r"epoch_0001.png cannot be written \(Is a directory\)"),
+        pytest.raises(UserError, match=r"epoch_0001.png: cannot be written \(Is a directory\)"),
         make_report(workdir) as report,
     ):
         report.log_images(1, {"sketch": pictures})

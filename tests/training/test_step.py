@@ -18,7 +18,7 @@ from s2c_jax.pretrained import vgg16
 from s2c_jax.training import losses
 from s2c_jax.training.build import map_over_devices
 from s2c_jax.training.state import init_state
-from s2c_jax.training.step import Augmentation, LossWeights
+from s2c_jax.training.step import LossWeights
 from tests.support.hlo import collectives
 from tests.support.steps import ARTICLE_WEIGHTS as WEIGHTS
 from tests.support.steps import make_step
@@ -93,9 +93,8 @@ def test_prepare_normalizes_the_batch_and_conditions_on_the_sketch():
 
 
 def test_prepare_draws_other_augmentations_in_every_step():
-    augmentation = Augmentation(mirror=True, jitter=0.1)
     key = jax.random.key(7)
-    step = make_step(GENERATOR, DISCRIMINATOR, ADAM, key, augmentation=augmentation)
+    step = make_step(GENERATOR, DISCRIMINATOR, ADAM, key, mirror=True, jitter=0.1)
     prepare = on_one_device(lambda batch, number: step.prepare(batch, number).sketch)
     first, again, second = (
         prepare(make_batch_of_one_device(), number) for number in map(jnp.int32, (0, 0, 1))
@@ -272,11 +271,10 @@ def test_each_loss_is_the_weighted_sum_of_its_parts(step):
 @pytest.mark.slow(reason="compiles the step for one and for eight devices")
 def test_eight_devices_train_to_the_same_parameters_as_one():
     """Trains by gradient descent: Adam would turn a gradient's rounding errors into full steps."""
-    augmentation = Augmentation(mirror=True, jitter=0.1)
     descent = optax.sgd(0.01)
     start, states = jax.device_get(new_state(optimizer=descent)), {}
     for devices in (1, 8):
-        step = compiled(devices, optimizer=descent, augmentation=augmentation)
+        step = compiled(devices, optimizer=descent, mirror=True, jitter=0.1)
         state = start
         for _ in range(20):
             state, _ = step(state, make_batch(devices))
@@ -354,7 +352,8 @@ def test_all_other_settings_together_train_to_finite_parameters():
             pooling="none",
             update_every=1,
             ema_decay=0.9,
-            augmentation=Augmentation(mirror=True, jitter=0.1),
+            mirror=True,
+            jitter=0.1,
             weights=WEIGHTS._replace(feature=0.01),
             vgg=vgg16.random(),
         ),
@@ -380,7 +379,7 @@ def drawings(seed, count):
     return pictures
 
 
-@pytest.mark.slow(reason="trains three networks for 200 steps each")
+@pytest.mark.slow(reason="trains three networks for 100 steps each")
 def test_bfloat16_trains_closer_to_float32_than_another_seed():
     held_out = normalize(jnp.asarray(drawings(1, 32)[0]))
     colored = {}
@@ -394,7 +393,7 @@ def test_bfloat16_trains_closer_to_float32_than_another_seed():
         step = compiled(generator=generator, discriminator=discriminator)
         state = new_state(seed, generator=generator, discriminator=discriminator)
         pixel_losses = []
-        for number in range(200):
+        for number in range(100):
             sketch, color = drawings((2, number), BATCH)
             state, metrics = step(state, {"sketch": sketch[None], "color": color[None]})
             pixel_losses.append(float(metrics["generator_loss/pixel"]))

@@ -8,7 +8,7 @@ import jax
 import pytest
 from jax.experimental import multihost_utils
 
-from s2c_jax.training.stopping import Stop, stop_on_signals
+from s2c_jax.training.stopping import stop_on_signals
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -59,7 +59,3 @@ def test_several_processes_stop_at_the_step_that_jax_agrees_on(monkeypatch):
     with stop_on_signals() as stop:
         assert [signal.getsignal(number) for number in SIGNALS] == handlers
         assert [stop.after(step) for step in (2, 3)] == [None, signal.SIGTERM]
-
-
-def test_a_stop_without_a_signal_does_not_stop():
-    assert Stop().after(1) is None

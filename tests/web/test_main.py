@@ -12,8 +12,8 @@ from tests.support.servers import free_port
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--port", "99999"], "--port 99999: cannot be listened at"),
-        (["--host", "192.0.2.1"], "--host 192.0.2.1 --port 7860: cannot be listened at"),
+        (["--port", "99999"], "--port 99999: the server cannot listen"),
+        (["--host", "192.0.2.1"], "--host 192.0.2.1 --port 7860: the server cannot listen"),
         (["--host", "no..where"], "--host no..where"),
     ],
 )
@@ -26,7 +26,7 @@ def test_impossible_address_is_named(workdir, arguments, message):
 
 def test_port_in_use_is_named(workdir, server):
     port = server.url.rpartition(":")[2]
-    with pytest.raises(SystemExit, match=f"--port {port}: cannot be listened at .*in use"):
+    with pytest.raises(SystemExit, match=f"--port {port}: the server cannot listen .*in use"):
         __main__.main(["--workdir", str(workdir), "--port", port])
 
 

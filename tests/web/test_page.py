@@ -27,8 +27,8 @@ def test_page_has_the_tabs_and_the_description_of_its_run(run, guided, sentence,
     assert f"trained on openmoji_sketch at 64 px, {sentence}" in text
 
 
-def test_latest_forgets_the_oldest_item():
-    latest = page.Latest(2)
+def test_bounded_dict_forgets_the_oldest_item():
+    items = page.BoundedDict(2)
     for name in "abc":
-        latest[name] = name
-    assert list(latest) == ["b", "c"]
+        items[name] = name
+    assert list(items) == ["b", "c"]

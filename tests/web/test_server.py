@@ -2,9 +2,7 @@
 
 import os
 import re
-import struct
 import zipfile
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from s2c_jax.drawing import image_files
 from s2c_jax.drawing.palette import from_colors
 from s2c_jax.inference.colorizer import Colorizer
 from s2c_jax.web import server as server_lib
-from tests.support.sketches import half_painted_hints, noise_sketch
+from tests.support.sketches import half_painted_hints, huge_png, noise_sketch
 
 CLIENTS = 8
 REQUESTS_PER_CLIENT = 25
@@ -38,20 +36,7 @@ def draw_circle(path, size=(200, 160)):
 
 
 def write_bomb(path):
-    """Writes a PNG file that claims to have 60000x60000 pixels."""
-
-    def chunk(kind, data):
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
-    header = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
-    parts = (
-        chunk(b"IHDR", header),
-        chunk(b"IDAT", zlib.compress(bytes(1000))),
-        chunk(b"IEND", b""),
-    )
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    path.write_bytes(huge_png(60000, 60000))
     return path
 
 

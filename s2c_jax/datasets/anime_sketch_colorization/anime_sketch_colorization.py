@@ -37,8 +37,8 @@ MAX_LEFT_OUT = 0.01
 class AnimeSketchColorization(pairs.PairsBuilder[str]):
     """Sketches, colour pictures and palettes from Kaggle's archive.
 
-    The metadata counts the exceptions: "left_out" holds by member why a file holds no pair, and
-    "palette_computed" the names of the pairs without a readable colorgram file.
+    The metadata lists the exceptions: "left_out" maps a member to the reason why it holds no pair;
+    "palette_computed" holds the names of the pairs without a readable colorgram file.
     """
 
     VERSION = tfds.core.Version("1.0.0")

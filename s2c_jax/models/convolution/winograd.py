@@ -31,7 +31,12 @@ from jax.custom_derivatives import CustomVJPPrimal
 from jaxtyping import Array
 
 from s2c_jax.models.convolution.shapes import Input, Kernel, Output
-from s2c_jax.models.convolution.space_to_depth import crop, depth_to_space, kernel_to_blocks
+from s2c_jax.models.convolution.space_to_depth import (
+    conv_taps,
+    conv_transpose_taps,
+    crop,
+    depth_to_space,
+)
 from s2c_jax.models.scheduling import depend_on
 
 # The side of a tile of inputs, for every number of taps.
@@ -47,19 +52,17 @@ _Residuals = tuple[Array | None, Array]
 def winograd_conv(x: Input, kernel: Kernel, stride: int, padding: int) -> Output:
     """Computes `convolution.conv` for kernels of two or three times the stride."""
     height, width = ((side + 2 * padding - len(kernel)) // stride + 1 for side in x.shape[1:3])
-    taps = kernel_to_blocks(kernel, stride)
-    blocks = _blocks(x, height, width, len(taps), stride, padding)
-    return _filter(blocks, taps.reshape(*taps.shape[:2], -1, taps.shape[-1]), height, width)
+    taps = conv_taps(kernel, stride)
+    return _filter(_blocks(x, height, width, len(taps), stride, padding), taps, height, width)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def winograd_conv_transpose(x: Input, kernel: Kernel, stride: int, padding: int) -> Output:
     """Computes `convolution.conv_transpose` for kernels of two or three times the stride."""
-    # Block I of y is the sum over a of x[I - a] times tap a: a filter with reversed taps.
-    taps = kernel_to_blocks(kernel, stride)[::-1, ::-1].transpose(0, 1, 4, 2, 3, 5)
+    taps = conv_transpose_taps(kernel, stride)
     height, width = (side + len(taps) - 1 for side in x.shape[1:3])
     x = _pad(x, len(taps) - 1, [_num_inputs(side, len(taps)) for side in (height, width)])
-    blocks = _filter(x, taps.reshape(*taps.shape[:3], -1), height, width)
+    blocks = _filter(x, taps, height, width)
     return crop(depth_to_space(blocks, stride), padding)
 
 
@@ -82,7 +85,8 @@ def _conv_backward(
     if x is None:
         return dx, None
     products = _gradient_products(x, dy, len(kernel), stride, padding)
-    # The products are larger than the kernel's gradient: compute them before earlier layers' work.
+    # Make dx wait for the products. They are larger than the kernel's gradient, so reduce and free
+    # them before the backward pass reaches earlier layers.
     return depend_on(dx, products), _kernel_gradient(products, kernel.shape, stride)
 
 
@@ -96,12 +100,12 @@ def _conv_transpose_backward(
         return dx, None
     products = _gradient_products(dy, x, len(kernel), stride, padding)
     dkernel = _kernel_gradient(products, swapped.shape, stride).swapaxes(2, 3)
-    # The products are larger than the kernel's gradient: compute them before earlier layers' work.
+    # Make dx wait for the products, as in `_conv_backward`.
     return depend_on(dx, products), dkernel
 
 
-# Symbolic zeros tell whether the kernel's gradient is used. XLA could not leave an unused one out,
-# since dx depends on its products.
+# With symbolic_zeros, kernel.perturbed tells whether the kernel's gradient is used. If it is not,
+# skip its products: XLA could not remove them, since dx depends on them.
 winograd_conv.defvjp(partial(_forward, winograd_conv), _conv_backward, symbolic_zeros=True)
 winograd_conv_transpose.defvjp(
     partial(_forward, winograd_conv_transpose), _conv_transpose_backward, symbolic_zeros=True
@@ -215,8 +219,8 @@ def _blocks(x: Array, height: int, width: int, taps: int, stride: int, padding: 
     """Returns the blocks of pixels that whole tiles of height x width outputs are computed from."""
     x = _pad(x, padding, [_num_inputs(side, taps) * stride for side in (height, width)])
     batch, rows, columns = x.shape[0], x.shape[1] // stride, x.shape[2] // stride
-    # `space_to_depth`, but as a stack, which XLA computes once. It would compute the transposition
-    # again wherever a tile is read.
+    # As `space_to_depth`, but by a stack: XLA computes a stack once, and a transposition again for
+    # every tile that reads it.
     lines = [x[:, i::stride].reshape(batch, rows, columns, -1) for i in range(stride)]
     return jnp.stack(lines, axis=3).reshape(batch, rows, columns, -1)
 

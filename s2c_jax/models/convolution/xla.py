@@ -16,9 +16,10 @@ from jaxtyping import Array
 
 from s2c_jax.models.convolution.shapes import Input, Kernel, Output
 from s2c_jax.models.convolution.space_to_depth import (
+    conv_taps,
+    conv_transpose_taps,
     crop,
     depth_to_space,
-    kernel_to_blocks,
     space_to_depth,
 )
 
@@ -55,8 +56,7 @@ def xla_conv(x: Input, kernel: Kernel, stride: int, padding: int) -> Output:
     if stride == 1 or x.shape[-1] >= FEW_CHANNELS:
         return single_operation_conv(x, kernel, stride, padding)
     x = space_to_depth(jnp.pad(x, ((0, 0), *[(padding, padding)] * 2, (0, 0))), stride)
-    taps = kernel_to_blocks(kernel, stride)
-    taps = taps.reshape(*taps.shape[:2], -1, taps.shape[-1])
+    taps = conv_taps(kernel, stride)
     return single_operation_conv(_pad_channels(x, 3), _pad_channels(taps, 2), stride=1, padding=0)
 
 
@@ -65,9 +65,7 @@ def xla_conv_transpose(x: Input, kernel: Kernel, stride: int, padding: int) -> O
     """Computes `convolution.conv_transpose`, in blocks if there are few output channels."""
     if stride == 1 or kernel.shape[-1] >= FEW_CHANNELS:
         return single_operation_conv_transpose(x, kernel, stride, padding)
-    # Block I of y is the sum over a of x[I - a] times tap a: a convolution with reversed taps.
-    taps = kernel_to_blocks(kernel, stride)[::-1, ::-1].transpose(0, 1, 4, 2, 3, 5)
-    taps = taps.reshape(*taps.shape[:3], -1)
+    taps = conv_transpose_taps(kernel, stride)
     blocks = single_operation_conv(x, _pad_channels(taps, 3), stride=1, padding=len(taps) - 1)
     return crop(depth_to_space(blocks[..., : taps.shape[-1]], stride), padding)
 

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 
 from s2c_jax.models.convolution.space_to_depth import (
+    conv_taps,
+    conv_transpose_taps,
     crop,
     depth_to_space,
-    kernel_to_blocks,
     space_to_depth,
 )
-from tests.support.convolutions import conv_by_definition, operands
+from tests.support.convolutions import conv_by_definition, conv_transpose_by_definition, operands
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
@@ -24,10 +25,18 @@ def test_depth_to_space_reverts_space_to_depth(stride):
 
 def test_strided_convolution_is_an_unstrided_convolution_of_blocks():
     x, kernel = operands(0, 2, 8, 6, 3, 5, 4)
-    taps = np.asarray(kernel_to_blocks(jnp.asarray(kernel), 2))
+    taps = np.asarray(conv_taps(jnp.asarray(kernel), 2))
     blocks = np.asarray(space_to_depth(jnp.asarray(x), 2))
-    actual = conv_by_definition(blocks, taps.reshape(2, 2, 12, 5), stride=1, padding=0)
+    actual = conv_by_definition(blocks, taps, stride=1, padding=0)
     np.testing.assert_allclose(actual, conv_by_definition(x, kernel, 2, 0), atol=1e-5)
+
+
+def test_transposed_convolution_is_an_unstrided_convolution_that_gives_blocks():
+    x, kernel = operands(0, 2, 4, 3, 3, 5, 4)
+    taps = np.asarray(conv_transpose_taps(jnp.asarray(kernel), 2))
+    blocks = conv_by_definition(x, taps, stride=1, padding=1)
+    actual = depth_to_space(jnp.asarray(blocks), 2)
+    np.testing.assert_allclose(actual, conv_transpose_by_definition(x, kernel, 2, 0), atol=1e-5)
 
 
 def test_crop_cuts_off_all_four_sides():
