@@ -123,9 +123,12 @@ def interrupt(
     return ended
 
 
-def checksums(workdir: Path) -> dict[str, int]:
-    """Returns the last checkpoint's step, and the checksums of arrays and data position."""
-    step = checkpoint.all_steps(workdir)[-1]
-    manifest = workdir / "checkpoints" / str(step) / "contents" / "metadata"
-    found: dict[str, int] = json.loads(manifest.read_text())["checksums"]
-    return {"last step": step, **found}
+def checksums(workdir: Path, step: int | None = None) -> dict[str, int]:
+    """Returns the last checkpoint's step, and its checksums of arrays and data position.
+
+    With a `step`, the checksums are those of that step's checkpoint.
+    """
+    last = checkpoint.all_steps(workdir)[-1]
+    folder = workdir / "checkpoints" / str(last if step is None else step)
+    found: dict[str, int] = json.loads((folder / "contents/metadata").read_text())["checksums"]
+    return {"last step": last, **found}

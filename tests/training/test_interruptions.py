@@ -10,7 +10,7 @@ from tests.support.environment import xla_flags
 from tests.support.interruptions import checksums, command, interrupt
 
 
-@pytest.mark.slow(reason="starts the command six times; a start takes ten seconds on two cores")
+@pytest.mark.slow(reason="starts the command five times; a start takes ten seconds")
 def test_an_interrupted_run_ends_with_the_same_parameters(tmp_path, data_dir, monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", xla_flags(devices=1))
     settings = (*SMALL, f"--config.dataset.data_dir={data_dir}", "--config.num_epochs=30")
@@ -23,12 +23,11 @@ def test_an_interrupted_run_ends_with_the_same_parameters(tmp_path, data_dir, mo
         [
             ("after an epoch", signal.SIGTERM),
             ("while a checkpoint is written", signal.SIGKILL),
-            ("after an epoch", signal.SIGINT),
         ],
         seed=0,
     )
-    assert [death.status for death in deaths] == [128 + 15, -9, 128 + 2]
-    assert 0 < deaths[0].step <= deaths[1].step < deaths[2].step
+    assert [death.status for death in deaths] == [128 + 15, -9]
+    assert 0 < deaths[0].step <= deaths[1].step
     subprocess.run(train, cwd=ROOT, check=True, timeout=300)
     assert checksums(interrupted) == checksums(alone)
     assert not list((interrupted / "damaged").glob("*"))
