@@ -24,7 +24,7 @@ install: $(VENV)/installed
 $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("s2c_jax needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[openmoji,vgg,layers,web,export,test]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[characters,openmoji,vgg,layers,web,export,test]'
 	@touch $@
 
 demo: install

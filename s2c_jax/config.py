@@ -25,6 +25,15 @@ CHOICES = {
     "generator.upsampling": ("transposed", "resize"),
     "discriminator.pooling": ("mean", "none"),
 }
+# The names that augmentation.hands may have.
+HANDS = (
+    "clean", "thin", "bold", "pencil", "broken", "rough", "colored", "scan", "soft", "jpeg",
+)  # fmt: skip
+# Keys that earlier versions did not have, with the values that earlier runs were trained with.
+_ADDED = {
+    "augmentation.zoom": 0.0, "augmentation.turn": 0.0, "augmentation.shift": 0.0,
+    "augmentation.redraw": 0.0, "augmentation.hands": (),
+}  # fmt: skip
 
 # Keys, or the beginnings of keys, that a run may change when it continues.
 _CHANGEABLE = (
@@ -40,7 +49,8 @@ _AT_LEAST_1 = (
 )  # fmt: skip
 # Numbers whose 0 switches something off, weights, and the seed.
 _NOT_NEGATIVE = (
-    "seed", "max_steps", "augmentation.jitter", "generator.dropout_layers", "loss.adversarial",
+    "seed", "max_steps", "augmentation.jitter", "augmentation.zoom",
+    "augmentation.turn", "augmentation.shift", "generator.dropout_layers", "loss.adversarial",
     "loss.pixel", "loss.feature", "loss.total_variation", "loss.palette",
 )  # fmt: skip
 # Rates in [0, 1): a rate of 1 would drop everything, or never forget anything.
@@ -90,6 +100,18 @@ def default_config() -> ml_collections.ConfigDict:
     # Pairs are enlarged by a random factor in [1, 1 + jitter], and a random window of the old size
     # is cut out; 0 is off.
     augmentation.jitter = 0.0
+    # Pairs are enlarged or shrunk by a random factor in [1 / (1 + zoom), 1 + zoom]; 0 is off.
+    augmentation.zoom = 0.0
+    # The largest angle in degrees by which pairs are turned; 0 is off.
+    augmentation.turn = 0.0
+    # The largest shift of a pair, as a share of the picture's side; 0 is off.
+    augmentation.shift = 0.0
+    # The share of the sketches that are drawn anew from their colour pictures, by extractors of
+    # lines. 1 needs no sketches.
+    augmentation.redraw = 0.0
+    # The hands that draw the sketches' lines, one at random for each: "clean" leaves the lines as
+    # they are. Without hands the sketches stay as they are.
+    augmentation.hands = ()
 
     # The U-Net that colours.
     config.generator = generator = ml_collections.ConfigDict()
@@ -230,6 +252,7 @@ def load(path: Path) -> ml_collections.ConfigDict:
     try:
         settings = ml_collections.ConfigDict(_with_tuples(json.loads(path.read_text())))
         _require_keys_of_this_version(path, _flatten(settings), _flatten(config))
+        config.update_from_flattened_dict(_ADDED)
         config.update(settings)
     except OSError as error:
         raise UserError(
@@ -293,6 +316,11 @@ def _check_values(settings: Mapping[str, Any]) -> None:
     _require(settings[key] > 0, settings, key, "it must be positive")
     key = "loss.real_label"
     _require(0 < settings[key] <= 1, settings, key, "it must lie in (0, 1]")
+    key = "augmentation.redraw"
+    _require(0 <= settings[key] <= 1, settings, key, "it must lie in [0, 1]")
+    key = "augmentation.hands"
+    known = ", ".join(HANDS)
+    _require(set(settings[key]) <= set(HANDS), settings, key, f"there are the hands {known}")
     for key, choices in CHOICES.items():
         listed = " or ".join(f'"{choice}"' for choice in choices)
         _require(settings[key] in choices, settings, key, f"it must be {listed}")
@@ -343,7 +371,11 @@ def _require_keys_of_this_version(
     if settings.keys().isdisjoint(expected):
         raise UserError(f"{path} does not hold a run's settings: it has none of their keys")
     # Do not fill in a missing key's default: the run may have been trained with another value.
-    missing = [key for key in expected.keys() - settings.keys() if not key.startswith(_CHANGEABLE)]
+    missing = [
+        key
+        for key in expected.keys() - settings.keys() - _ADDED.keys()
+        if not key.startswith(_CHANGEABLE)
+    ]
     different = {"missing": missing, "unknown": settings.keys() - expected.keys()}
     problems = [f"{kind}: {', '.join(sorted(keys))}" for kind, keys in different.items() if keys]
     if problems:

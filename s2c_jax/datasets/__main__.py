@@ -22,11 +22,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--decoded", action="store_true", help="store decoded pictures, too: see docs/data.md"
     )
+    parser.add_argument(
+        "--crop",
+        action="store_true",
+        help="color_pictures: cut pictures that are far from square, instead of padding them",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="prepare anew what is prepared already"
+    )
     cli.add_import_argument(parser)
     flags = parser.parse_args(arguments)
     with cli.user_errors():
         cli.import_modules(flags.imports)
-        prepare(flags.name, flags.data_dir, flags.manual_dir, keep_decoded=flags.decoded)
+        prepare(
+            flags.name,
+            flags.data_dir,
+            flags.manual_dir,
+            keep_decoded=flags.decoded,
+            overwrite=flags.overwrite,
+            crop=flags.crop,
+        )
 
 
 if __name__ == "__main__":

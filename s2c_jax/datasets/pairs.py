@@ -17,6 +17,7 @@ import tqdm
 from jaxtyping import UInt8
 from PIL import Image
 
+from s2c_jax.datasets import own_files
 from s2c_jax.drawing import image_files, palette
 from s2c_jax.errors import UserError
 from s2c_jax.runtime import map_ahead
@@ -24,6 +25,9 @@ from s2c_jax.runtime import map_ahead
 # The features that training reads.
 FEATURES = ("sketch", "color", "palette")
 
+# The largest share of a data set's files that may hold no pair, where any may: with more, the data
+# must be damaged.
+MAX_LEFT_OUT = 0.01
 # Share of the pairs in the validation split.
 _VALIDATION_SHARE = 0.1
 # Pairs in a shard; TFDS keeps a shard's pairs in memory until the shard is written.
@@ -76,6 +80,8 @@ class PairsBuilder(  # type: ignore[call-arg]
     """
 
     BUILDER_CONFIGS: ClassVar[list[PairsConfig]] = configs(64, 128, 256, 512)
+    # The share of the pairs that are left out, and named, if they cannot be made.
+    max_left_out: ClassVar[float] = 0.0
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("file_format", tfds.core.FileFormat.ARRAY_RECORD)
@@ -110,16 +116,37 @@ class PairsBuilder(  # type: ignore[call-arg]
         """Yields a shard's examples.
 
         `made` has each pair's name and the result of `make`, or the UserError that `make` raised.
-        Such an error ends the preparation; a subclass may leave the pair out instead.
+        Without `max_left_out` such an error ends the preparation. Else the pair is named and left
+        out, and the metadata lists it.
         """
         for name, pair in made:
-            if isinstance(pair, UserError):
+            if not isinstance(pair, UserError):
+                yield {"id": name, **pair}
+            elif self.max_left_out:
+                self.info.metadata.setdefault("left_out", {})[name] = str(pair)
+                tqdm.tqdm.write(f"left out {pair}", file=sys.stderr)
+            else:
                 raise pair
-            yield {"id": name, **pair}
+
+    def own_files(self, manual_dir: Path) -> list[Path]:
+        """Returns the user's files that the pairs are made of, for a data set of such files.
+
+        Raises:
+            UserError: they cannot be found.
+        """
+        del manual_dir
+        return []
+
+    def required_folder(self, manual_dir: Path | None) -> Path:
+        """Returns `manual_dir`; raises UserError if there is none."""
+        if manual_dir is None:
+            raise UserError(f"{self.name} needs --manual_dir. {self.MANUAL_DOWNLOAD_INSTRUCTIONS}")
+        return manual_dir
 
     def summary(self) -> str:
         """Returns a line about the preparation, to be printed after it, or ""."""
-        return ""
+        left_out = (self.info.metadata or {}).get("left_out")
+        return f"left out {len(left_out)} pairs that cannot be made" if left_out else ""
 
     def pairs_info(self, **description: Any) -> tfds.core.DatasetInfo:
         """Returns TFDS's description of the data set, with more arguments of `DatasetInfo`."""
@@ -151,7 +178,11 @@ class PairsBuilder(  # type: ignore[call-arg]
             split: sorted(pairs.items(), key=lambda pair: _hash(pair[0]))
             for split, pairs in self.find(manual_dir).items()
         }
-        progress = progress_bar(sum(map(len, splits.values())))
+        if manual_dir is not None and (files := self.own_files(manual_dir)):
+            self.info.metadata["files"] = own_files.fingerprints(manual_dir, files)
+        # TFDS writes one shard after another.
+        self._total = self._unmade = sum(map(len, splits.values()))
+        progress = progress_bar(self._total)
         return {
             split: [
                 functools.partial(self._shard, pairs[start : start + _PAIRS_PER_SHARD], progress)
@@ -176,8 +207,19 @@ class PairsBuilder(  # type: ignore[call-arg]
             for made in map_ahead(pool, self._make_or_error, pairs, ahead=4 * workers):
                 yield made
                 progress.update()
-        if progress.n == progress.total:
+                self._unmade -= 1
+        if not self._unmade:
             progress.close()
+            self._check_left_out()
+
+    def _check_left_out(self) -> None:
+        """Raises UserError if more pairs are left out than `max_left_out` allows."""
+        count = len((self.info.metadata or {}).get("left_out", {}))
+        if self.max_left_out and count > self.max_left_out * self._total:
+            raise UserError(
+                f"{count} of {self._total} pairs cannot be made, more than "
+                f"{self.max_left_out:.0%} (named above): mend or remove their files"
+            )
 
     def _make_or_error(self, pair: tuple[str, Source]) -> tuple[str, Example | UserError]:
         name, source = pair
@@ -217,10 +259,20 @@ def open_records(builder: tfds.core.DatasetBuilder, split: str) -> PairSource:
 
 
 def split_by_name(pairs: Mapping[str, Source]) -> dict[str, dict[str, Source]]:
-    """Splits pairs into "train" and "validation", by `is_validation`."""
+    """Splits pairs into "train" and "validation", by `is_validation`; neither is empty.
+
+    Raises:
+        UserError: there are fewer than two pairs.
+    """
+    if len(pairs) < 2:
+        raise UserError(f"there are {len(pairs)} pairs: add some, at least as many as a batch")
+    held_out = set(filter(is_validation, pairs))
+    # Hold out the nearest name if there is none, and train with the furthest if there is no other.
+    by_hash = sorted(pairs, key=_hash)
+    held_out = (held_out | {by_hash[0]}) - ({by_hash[-1]} if len(held_out) == len(pairs) else set())
     splits: dict[str, dict[str, Source]] = {"train": {}, "validation": {}}
     for name, pair in pairs.items():
-        splits["validation" if is_validation(name) else "train"][name] = pair
+        splits["validation" if name in held_out else "train"][name] = pair
     return splits
 
 

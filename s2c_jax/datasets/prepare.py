@@ -1,10 +1,12 @@
 """Prepares a data set: finds or downloads its pairs, and stores them once."""
 
+import os
+import shutil
 from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from s2c_jax.datasets import decoded, pairs
+from s2c_jax.datasets import decoded, own_files, pairs
 from s2c_jax.datasets.builders import find_builder
 from s2c_jax.errors import UserError
 
@@ -15,6 +17,8 @@ def prepare(
     manual_dir: str | None = None,
     *,
     keep_decoded: bool = False,
+    overwrite: bool = False,
+    crop: bool = False,
 ) -> None:
     """Prepares a data set unless it is prepared already, and prints where it is.
 
@@ -23,19 +27,33 @@ def prepare(
         data_dir: TFDS's data directory; None is TFDS's default.
         manual_dir: the folder with the user's own files, for the data sets that need them.
         keep_decoded: whether to store decoded pictures as well, see `decoded.write`.
+        overwrite: whether to prepare a data set anew that is prepared already.
+        crop: whether `color_pictures` cuts pictures that are far from square into squares.
 
     Raises:
-        UserError: there is no such data set or size, its files are missing or damaged, or the data
-            directory cannot be read or written.
+        UserError: there is no such data set or size, its files are missing or damaged, the user's
+            files have changed since they were prepared, or the data directory cannot be read or
+            written.
     """
     dataset, _, size = name.partition("/")
-    builder = find_builder(dataset, size, data_dir)
-    if manual_dir is not None and not builder.is_prepared():
+    options = {"crop": True} if crop else {}
+    try:
+        builder = find_builder(dataset, size, data_dir, **options)
+    except TypeError:
+        raise UserError(f"{dataset} does not crop: leave out --crop") from None
+    if manual_dir is not None:
+        manual_dir = os.path.expanduser(manual_dir)
         # TFDS ignores a folder that is missing or empty.
         if not Path(manual_dir).is_dir():
             raise UserError(f"there is no folder {manual_dir}")
         if not any(Path(manual_dir).iterdir()):
             raise UserError(f"the folder {manual_dir} is empty")
+    if builder.is_prepared():
+        if overwrite:
+            shutil.rmtree(builder.data_dir)
+            builder = find_builder(dataset, size, data_dir, **options)
+        elif manual_dir is not None:
+            _require_same_files(builder, Path(manual_dir))
     try:
         config = tfds.download.DownloadConfig(manual_dir=manual_dir)
         builder.download_and_prepare(download_config=config)
@@ -53,3 +71,17 @@ def prepare(
     print(f"{name}: {sizes} pairs in {builder.data_dir}")
     if summary := builder.summary():
         print(f"{name}: {summary}")
+
+
+def _require_same_files(builder: pairs.PairsBuilder, manual_dir: Path) -> None:
+    """Raises UserError if the user's files are not those that the prepared data was made of."""
+    files = builder.own_files(manual_dir)
+    earlier = (builder.info.metadata or {}).get("files")
+    if not files or earlier is None:
+        return
+    different = own_files.differences(earlier, own_files.fingerprints(manual_dir, files))
+    if different:
+        raise UserError(
+            f"{builder.name}: the files in {manual_dir} are not those that were prepared "
+            f"({different}): add --overwrite to prepare the data set anew"
+        )

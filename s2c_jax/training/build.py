@@ -18,6 +18,7 @@ from s2c_jax.models.discriminator import Discriminator
 from s2c_jax.models.generator import Generator
 from s2c_jax.pretrained import vgg16
 from s2c_jax.training import state as state_lib
+from s2c_jax.training.augment import Augmentation
 from s2c_jax.training.state import TrainState
 from s2c_jax.training.step import Batch, LossWeights, Metrics, TrainStep
 
@@ -80,7 +81,7 @@ def build_step(
         pooling=config.discriminator.pooling,
         update_every=config.discriminator.update_every if update_every is None else update_every,
         ema_decay=config.optimizer.ema_decay,
-        **config.augmentation,
+        augmentation=Augmentation(**config.augmentation),
         vgg=vgg,
     )
 

@@ -21,7 +21,7 @@ from s2c_jax.models.generator import Generator
 from s2c_jax.models.ranges import normalize
 from s2c_jax.pretrained import vgg16
 from s2c_jax.training import guidance, losses
-from s2c_jax.training.augment import augment
+from s2c_jax.training.augment import Augmentation, augment
 from s2c_jax.training.state import NetworkState, TrainState
 
 Batch = dict[str, UInt8[Array, "batch ..."]]
@@ -95,8 +95,7 @@ class TrainStep:
             the fourth and so on; 0 never updates it.
         ema_decay: the decay of the moving average of the generator's variables. With 0 the state
             has no average.
-        mirror: see `augment.augment`.
-        jitter: see `augment.augment`.
+        augmentation: how pairs are changed.
         vgg: the network of the feature-level loss, needed if `weights.feature` is not 0.
     """
 
@@ -109,8 +108,7 @@ class TrainStep:
     pooling: losses.Pooling
     update_every: int
     ema_decay: float
-    mirror: bool
-    jitter: float
+    augmentation: Augmentation
     vgg: vgg16.Vgg16 | None
 
     def __call__(self, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
@@ -158,9 +156,9 @@ class TrainStep:
             """Returns one key an example, which does not depend on how the batch is split."""
             return jax.random.split(key, devices * len(sketch)).reshape(devices, -1)[device]
 
-        if self.mirror or self.jitter:
+        if any(self.augmentation):
             keys = example_keys(augment_key)
-            sketch, color = augment(keys, sketch, color, mirror=self.mirror, jitter=self.jitter)
+            sketch, color = augment(keys, sketch, color, self.augmentation)
         condition, hints, palettes = sketch, None, None
         hints_key, palettes_key = jax.random.split(guidance_key)
         if self.generator.palette:

@@ -13,9 +13,9 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from s2c_jax.datasets import input_pipeline
+from s2c_jax.datasets import input_pipeline, pairs
 from s2c_jax.datasets.__main__ import main
-from s2c_jax.datasets.anime_sketch_colorization import anime_sketch_colorization, archive
+from s2c_jax.datasets.anime_sketch_colorization import archive
 from s2c_jax.drawing import palette
 from s2c_jax.errors import UserError
 from tests.support.commands import ROOT, failure_of
@@ -159,7 +159,7 @@ BROKEN = {
 
 def test_files_without_a_pair_are_named_counted_and_left_out(tmp_path, capsys, monkeypatch):
     # With the share of 1% the seven broken files would need 700 files.
-    monkeypatch.setattr(anime_sketch_colorization, "MAX_LEFT_OUT", 0.05)
+    monkeypatch.setattr(pairs, "MAX_LEFT_OUT", 0.05)
     files = archive_files(140)
     for i, content in enumerate(BROKEN.values()):
         files[f"data/train/{5 * i + 1}.png"] = content

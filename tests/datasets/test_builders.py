@@ -16,7 +16,9 @@ def test_find_builder_has_the_size_and_the_data_dir(tmp_path):
 
 @pytest.mark.parametrize("name", ["openmojo/64", "mnist/64", "openmojo"])
 def test_prepare_names_the_data_sets_that_there_are(name):
-    with pytest.raises(UserError, match="no such data set of pairs; there are openmoji_sketch, "):
+    with pytest.raises(
+        UserError, match="no such data set of pairs; there are characters, openmoji_sketch, "
+    ):
         prepare(name)
 
 

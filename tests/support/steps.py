@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from s2c_jax.training.augment import Augmentation
 from s2c_jax.training.step import LossWeights, TrainStep
 
 # The article's weights, without the feature loss, which needs VGG16.
@@ -18,8 +19,7 @@ def make_step(generator, discriminator, optimizer, key, **settings: Any) -> Trai
         "pooling": "mean",
         "update_every": 2,
         "ema_decay": 0.0,
-        "mirror": False,
-        "jitter": 0.0,
+        "augmentation": Augmentation(mirror=False, jitter=0.0),
         "vgg": None,
     }
     return TrainStep(generator, discriminator, optimizer, key, **{**article, **settings})

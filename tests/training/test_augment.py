@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from s2c_jax.training.augment import augment
+from s2c_jax.training.augment import Augmentation, augment
 
 
 def pairs(count=8):
@@ -15,14 +15,16 @@ def pairs(count=8):
 def test_augment_without_mirror_and_jitter_returns_its_input():
     keys, sketch, color = pairs()
     for before, after in zip(
-        (sketch, color), augment(keys, sketch, color, mirror=False, jitter=0.0), strict=True
+        (sketch, color),
+        augment(keys, sketch, color, Augmentation(False, 0.0)),
+        strict=True,
     ):
         np.testing.assert_array_equal(before, after)
 
 
 def test_mirror_flips_about_half_of_the_pairs():
     keys, sketch, color = pairs(64)
-    after, _ = augment(keys, sketch, color, mirror=True, jitter=0.0)
+    after, _ = augment(keys, sketch, color, Augmentation(True, 0.0))
     flipped = [bool((a == s[:, ::-1]).all()) for a, s in zip(after, sketch, strict=True)]
     kept = [bool((a == s).all()) for a, s in zip(after, sketch, strict=True)]
     assert all(f != k for f, k in zip(flipped, kept, strict=True))
@@ -31,7 +33,7 @@ def test_mirror_flips_about_half_of_the_pairs():
 
 def test_augment_changes_sketch_and_color_alike():
     keys, sketch, color = pairs()
-    new_sketch, new_color = augment(keys, sketch, color, mirror=True, jitter=0.3)
+    new_sketch, new_color = augment(keys, sketch, color, Augmentation(True, 0.3))
     assert np.abs(new_sketch - sketch).max(axis=(1, 2, 3)).min() > 0.01
     np.testing.assert_allclose(new_sketch, -new_color, atol=1e-6)
 
@@ -41,7 +43,7 @@ def test_jitter_enlarges_and_crops_inside_the_picture():
     ramp = jnp.linspace(-1, 1, 32)
     picture = jnp.broadcast_to(ramp[None, :, None, None], (64, 32, 32, 3))
     keys = jax.random.split(jax.random.key(2), 64)
-    after, _ = augment(keys, picture, picture, mirror=False, jitter=0.25)
+    after, _ = augment(keys, picture, picture, Augmentation(False, 0.25))
     span = after[:, -1, 0, 0] - after[:, 0, 0, 0]
     assert after.min() >= -1
     assert after.max() <= 1
@@ -53,6 +55,6 @@ def test_jitter_enlarges_and_crops_inside_the_picture():
 
 def test_augment_gives_an_example_the_same_result_in_any_batch():
     keys, sketch, color = pairs()
-    together, _ = augment(keys, sketch, color, mirror=True, jitter=0.3)
-    alone, _ = augment(keys[3:4], sketch[3:4], color[3:4], mirror=True, jitter=0.3)
+    together, _ = augment(keys, sketch, color, Augmentation(True, 0.3))
+    alone, _ = augment(keys[3:4], sketch[3:4], color[3:4], Augmentation(True, 0.3))
     np.testing.assert_allclose(together[3], alone[0], atol=1e-6)

@@ -13,7 +13,7 @@ from tests.support.interruptions import checksums, command, interrupt
 @pytest.mark.slow(reason="starts the command five times; a start takes ten seconds")
 def test_an_interrupted_run_ends_with_the_same_parameters(tmp_path, data_dir, monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", xla_flags(devices=1))
-    settings = (*SMALL, f"--config.dataset.data_dir={data_dir}", "--config.num_epochs=30")
+    settings = (*SMALL, f"--config.dataset.data_dir={data_dir}", "--config.num_epochs=12")
     alone, interrupted = tmp_path / "alone", tmp_path / "interrupted"
     subprocess.run(command(alone, *settings), cwd=ROOT, check=True, timeout=300)
     train = command(interrupted, *settings)
@@ -34,6 +34,6 @@ def test_an_interrupted_run_ends_with_the_same_parameters(tmp_path, data_dir, mo
 
     # A checkpoint of one device continues on eight.
     monkeypatch.setenv("XLA_FLAGS", xla_flags(devices=8))
-    more = command(interrupted, *settings[:-1], "--config.num_epochs=31")
+    more = command(interrupted, *settings[:-1], "--config.num_epochs=13")
     subprocess.run(more, cwd=ROOT, check=True, timeout=300)
-    assert checksums(interrupted)["last step"] == checksums(alone)["last step"] // 30 * 31
+    assert checksums(interrupted)["last step"] == checksums(alone)["last step"] // 12 * 13

@@ -30,8 +30,6 @@ _CITATION = """\
 """
 # The folder of each split in the archive.
 _FOLDERS = {"train": "train", "validation": "val"}
-# The largest share of the files that may hold no pair; with more, the archive must be damaged.
-MAX_LEFT_OUT = 0.01
 
 
 class AnimeSketchColorization(pairs.PairsBuilder[str]):
@@ -65,7 +63,7 @@ class AnimeSketchColorization(pairs.PairsBuilder[str]):
                 raise UserError(f"{self._archive.path} holds no data/{folder}/*.png")
             members[split] = {name: f"data/{folder}/{name}.png" for name in names}
             self._remaining[folder] = len(names)
-        self._may_leave_out = int(MAX_LEFT_OUT * sum(self._remaining.values()))
+        self._may_leave_out = int(pairs.MAX_LEFT_OUT * sum(self._remaining.values()))
         self.info.metadata.update(left_out={}, palette_computed=[])
         return members
 
@@ -88,7 +86,7 @@ class AnimeSketchColorization(pairs.PairsBuilder[str]):
         """Yields a shard's examples, leaves out files that hold no pair, updates the metadata.
 
         Raises:
-            UserError: more than `MAX_LEFT_OUT` of the files, or all of a split's, hold no pair.
+            UserError: more than `pairs.MAX_LEFT_OUT` of the files hold no pair, or all of a split.
         """
         for name, pair in made:
             if isinstance(pair, UserError):
@@ -131,5 +129,5 @@ class AnimeSketchColorization(pairs.PairsBuilder[str]):
             worst = "; ".join(f"{name}: {why}" for name, why in list(left_out.items())[:5])
             raise UserError(
                 f"{self._archive.path}: {len(left_out)} files so far hold no pair, more than "
-                f"{MAX_LEFT_OUT:.0%} of all ({worst}): is the download whole?"
+                f"{pairs.MAX_LEFT_OUT:.0%} of all ({worst}): is the download whole?"
             )

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from s2c_jax.datasets import pairs
+from s2c_jax.datasets import own_files, pairs
 from s2c_jax.drawing import image_files, letterbox
 from s2c_jax.errors import UserError
 
+# The sketch and the colour picture of a pair, or why there is no pair.
+Source = tuple[Path, Path] | UserError
 
-class FolderPairs(pairs.PairsBuilder[tuple[Path, Path]]):
+
+class FolderPairs(pairs.PairsBuilder[Source]):
     """The pairs sketch/NAME and color/NAME in TFDS's manual_dir: PNG, JPEG or WebP files."""
 
     VERSION = tfds.core.Version("1.2.0")
@@ -21,18 +24,27 @@ class FolderPairs(pairs.PairsBuilder[tuple[Path, Path]]):
         "Put your pictures into two folders, sketch/ and color/, and name a sketch and its colour "
         "picture alike; --manual_dir is the folder that holds the two."
     )
+    max_left_out = pairs.MAX_LEFT_OUT
 
     def _info(self) -> tfds.core.DatasetInfo:
-        return self.pairs_info(description=f"Your own pairs. {self.MANUAL_DOWNLOAD_INSTRUCTIONS}")
+        return self.pairs_info(
+            description=f"Your own pairs. {self.MANUAL_DOWNLOAD_INSTRUCTIONS}",
+            metadata=tfds.core.MetadataDict(),
+        )
 
-    def find(self, manual_dir: Path | None) -> dict[str, dict[str, tuple[Path, Path]]]:
+    def own_files(self, manual_dir: Path) -> list[Path]:
+        """Returns the files that the pairs are made of."""
+        folders = (own_files.find_pictures(manual_dir / kind) for kind in ("sketch", "color"))
+        return [path for found in folders for path in found.values()]
+
+    def find(self, manual_dir: Path | None) -> dict[str, dict[str, Source]]:
         """Finds the files of each pair, sketch and colour picture."""
-        if manual_dir is None:
-            raise UserError(f"{self.name} needs --manual_dir. {self.MANUAL_DOWNLOAD_INSTRUCTIONS}")
-        return pairs.split_by_name(find_pairs(manual_dir))
+        return pairs.split_by_name(find_pairs(self.required_folder(manual_dir)))
 
-    def make(self, source: tuple[Path, Path]) -> pairs.Example:
+    def make(self, source: Source) -> pairs.Example:
         """Reads a sketch and its colour picture, and letterboxes both to the config's size."""
+        if isinstance(source, UserError):
+            raise source
         sketch, color = map(image_files.read, source)
         if sketch.size != color.size:
             raise UserError(
@@ -45,34 +57,24 @@ class FolderPairs(pairs.PairsBuilder[tuple[Path, Path]]):
         )
 
 
-def find_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
+def find_pairs(folder: Path) -> dict[str, Source]:
     """Finds the pairs in the folders sketch/ and color/ of a folder.
 
     Returns:
-        The paths of the sketch and of the colour picture, by their common name without suffix.
+        The paths of the sketch and of the colour picture, by their common name without suffix; a
+        UserError for a picture without a partner.
 
     Raises:
-        UserError: a folder is missing, two pictures of a folder have the same name, a picture has
-            no partner, or one of the two splits would be empty.
+        UserError: a folder is missing, or two pictures of a folder have the same name.
     """
-    sketches, colors = (_pictures(folder / kind) for kind in ("sketch", "color"))
-    for name in sorted(sketches.keys() ^ colors.keys()):
-        has, lacks = ("sketch", "color") if name in sketches else ("color", "sketch")
-        raise UserError(f"{folder / has} has a picture {name!r}, {folder / lacks} has none")
-    count = len(sketches)
-    if not 0 < sum(map(pairs.is_validation, sketches)) < count:
-        raise UserError(f"{folder} holds {count} pairs, too few to hold a tenth out: add some")
-    return {name: (sketches[name], colors[name]) for name in sketches}
-
-
-def _pictures(folder: Path) -> dict[str, Path]:
-    """Returns the paths of a folder's pictures, by name without suffix, sorted."""
-    if not folder.is_dir():
-        raise UserError(f"there is no folder {folder}")
-    paths: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in image_files.SUFFIXES:
-            if path.stem in paths:
-                raise UserError(f"{path} and {paths[path.stem].name} have the same name")
-            paths[path.stem] = path
-    return paths
+    sketches, colors = (own_files.find_pictures(folder / kind) for kind in ("sketch", "color"))
+    found: dict[str, Source] = {}
+    for name in sorted(sketches.keys() | colors.keys()):
+        if name in sketches and name in colors:
+            found[name] = (sketches[name], colors[name])
+        else:
+            has, lacks = ("sketch", "color") if name in sketches else ("color", "sketch")
+            found[name] = UserError(
+                f"{folder / has} has a picture {name!r}, {folder / lacks} has none"
+            )
+    return found

