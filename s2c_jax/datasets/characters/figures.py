@@ -47,12 +47,14 @@ class Style(NamedTuple):
         line: the width of that line, as a share of the figure's side.
         hair: the component that holds the hair.
         face: the component that holds the eyes.
+        weight: how often the style is drawn: more often the more hair styles it has.
         is_bust: whether the figure has shoulders, which the picture's edge must cut.
     """
 
     kinds: Mapping[str, str]
     outlined: tuple[str, ...]
     line: float
+    weight: float
     hair: str = "hair"
     face: str = "eyes"
     is_bust: bool = True
@@ -63,7 +65,7 @@ class Style(NamedTuple):
 STYLES = {
     "lorelei": Style(
         {"skin": "skin", "hair": "hair", "hairAccessories": "accent", "earrings": "accent"},
-        outlined=("hair", "hairAccessories"), line=0.009, is_bust=False,
+        outlined=("hair", "hairAccessories"), line=0.009, weight=6, is_bust=False,
     ),
     "adventurer": Style(
         {
@@ -71,26 +73,26 @@ STYLES = {
             "tongue": "lips", "uvula": "lips", "sclera": "white", "teeth": "white",
             "earrings": "accent", "glasses": "accent",
         },
-        outlined=("earrings",), line=0.006, is_bust=False,
+        outlined=("earrings",), line=0.006, weight=6, is_bust=False,
     ),
     "micah": Style(
         {
             "base": "skin", "hair": "hair", "facialHair": "hair", "shirt": "clothes",
             "earring": "accent", "eyeShadow": "white", "glasses": "accent",
         },
-        outlined=("hair", "facialHair"), line=0.012,
+        outlined=("hair", "facialHair"), line=0.012, weight=2,
     ),
     "open-peeps": Style(
         {"skin": "skin", "headContrast": "hair", "clothing": "clothes"},
-        outlined=(), line=0.01, hair="head", face="expression",
+        outlined=(), line=0.01, weight=3, hair="head", face="expression",
     ),
     "toon-head": Style(
         {"skin": "skin", "hair": "hair", "clothes": "clothes"},
-        outlined=("skin", "hair", "clothes"), line=0.009,
+        outlined=("skin", "hair", "clothes"), line=0.009, weight=2,
     ),
     "personas": Style(
         {"skin": "skin", "hair": "hair", "facialHair": "hair", "clothing": "clothes"},
-        outlined=("skin", "hair", "clothing", "facialHair"), line=0.012,
+        outlined=("skin", "hair", "clothing", "facialHair"), line=0.012, weight=2,
     ),
 }  # fmt: skip
 
@@ -114,7 +116,7 @@ def draw_figure(rng: random.Random, prefix: str, *, held_out: bool) -> Figure:
     """
     import dicebear
 
-    name = rng.choice(list(STYLES))
+    (name,) = rng.choices(list(STYLES), [style.weight for style in STYLES.values()])
     style, definition = STYLES[name], _definition(name)
     variants = {
         component: rng.choice(held_out_variants(name, component) if held_out else others)
