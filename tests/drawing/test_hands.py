@@ -10,6 +10,7 @@ from s2c_jax import config as config_lib
 from s2c_jax.drawing import hands
 
 SIDE = 64
+DRAW_HAND, SKETCH = jax.jit(hands.draw_hand, static_argnums=1), jax.jit(hands.sketch)
 
 
 def crossing_lines():
@@ -21,8 +22,8 @@ def crossing_lines():
 
 def drawn(name, seed=0, ink=None):
     ink = crossing_lines() if ink is None else ink
-    hand = hands.draw_hand(jax.random.key(seed), (name,))
-    return np.asarray(hands.sketch(jax.random.key(seed + 1), ink, hand))
+    hand = DRAW_HAND(jax.random.key(seed), (name,))
+    return np.asarray(SKETCH(jax.random.key(seed + 1), ink, hand))
 
 
 def darkness(name):

@@ -80,6 +80,7 @@ def test_hints_of_a_blank_picture_are_white():
     assert hints[hints[..., 3] > 0].min() > 0.9
 
 
+@pytest.mark.slow(reason="compiles the hints of two batches")
 def test_an_example_has_the_same_hints_in_any_batch():
     keys = jax.random.split(jax.random.key(2), 4)
     sketch, color = drawing(4)

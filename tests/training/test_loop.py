@@ -93,6 +93,7 @@ def test_tensorboard_has_the_means_of_every_epoch(finished):
         assert 0 <= dict(found["speed/data_wait_share"])[epoch] <= 1
 
 
+@pytest.mark.slow(reason="trains another run")
 def test_a_run_resumed_after_an_epoch_ends_with_the_same_parameters(
     finished, small_config, tmp_path, steps_per_epoch
 ):
@@ -106,6 +107,7 @@ def test_a_run_resumed_after_an_epoch_ends_with_the_same_parameters(
     assert [step for step, _ in found["generator_loss"]] == [1, 2]
 
 
+@pytest.mark.slow(reason="trains another run")
 def test_a_run_resumed_within_an_epoch_ends_with_the_same_parameters(
     finished, small_config, tmp_path, steps_per_epoch
 ):
@@ -126,6 +128,7 @@ def test_a_finished_run_started_again_says_that_nothing_is_left_and_writes_nothi
     assert {p: p.stat().st_mtime_ns for p in (finished / "checkpoints").rglob("*")} == before
 
 
+@pytest.mark.slow(reason="trains another run")
 def test_the_last_checkpoints_and_the_best_are_kept(
     small_config, tmp_path, steps_per_epoch, monkeypatch
 ):
@@ -141,6 +144,7 @@ def test_the_last_checkpoints_and_the_best_are_kept(
         assert checkpoint.resolve_step(tmp_path, "last") == epochs * steps_per_epoch
 
 
+@pytest.mark.slow(reason="trains another run")
 def test_validation_does_not_count_as_training_time(small_config, tmp_path, monkeypatch):
     clock, hours = time.perf_counter, [0]
 
@@ -160,6 +164,7 @@ def test_validation_does_not_count_as_training_time(small_config, tmp_path, monk
         assert pictures / images_per_second < 3600
 
 
+@pytest.mark.slow(reason="trains another run")
 def test_validation_runs_every_few_epochs_and_at_the_end(small_config, tmp_path):
     small_config.num_epochs = 3
     small_config.validation.every_epochs = 2
@@ -207,6 +212,7 @@ def test_a_checkpoint_holds_both_networks_their_optimisers_and_the_average(
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state[network]))
 
 
+@pytest.mark.slow(reason="trains another run")
 def test_training_stops_at_the_step_whose_gradient_is_not_finite(small_config, tmp_path):
     small_config.loss.pixel = 3e38
     with pytest.raises(UserError, match="step 1: the gradient is not finite"):
@@ -214,6 +220,7 @@ def test_training_stops_at_the_step_whose_gradient_is_not_finite(small_config, t
     assert checkpoint.all_steps(tmp_path) == []
 
 
+@pytest.mark.slow(reason="trains another run")
 def test_the_last_checkpoint_waits_until_queued_gradients_are_checked(small_config, tmp_path):
     small_config.loss.pixel = 3e38
     small_config.max_steps = 2
@@ -222,6 +229,7 @@ def test_the_last_checkpoint_waits_until_queued_gradients_are_checked(small_conf
     assert checkpoint.all_steps(tmp_path) == []
 
 
+@pytest.mark.slow(reason="trains another run")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_within_an_epoch_saves_a_checkpoint_from_which_the_run_resumes(
     finished, small_config, tmp_path, steps_per_epoch, monkeypatch, number
@@ -243,6 +251,7 @@ def test_a_signal_within_an_epoch_saves_a_checkpoint_from_which_the_run_resumes(
     assert_trees_equal(saved_state(tmp_path, last), saved_state(finished, last))
 
 
+@pytest.mark.slow(reason="trains another run")
 def test_a_signal_while_the_last_checkpoint_is_written_does_not_lose_the_checkpoint(
     small_config, tmp_path, steps_per_epoch, monkeypatch
 ):
@@ -259,6 +268,7 @@ def test_a_signal_while_the_last_checkpoint_is_written_does_not_lose_the_checkpo
     assert checkpoint.all_steps(tmp_path) == [steps_per_epoch]
 
 
+@pytest.mark.slow(reason="trains another run")
 def test_skip_not_finite_counts_skipped_steps(small_config, tmp_path, steps_per_epoch, capsys):
     small_config.loss.pixel = 3e38
     small_config.optimizer.skip_not_finite = True
@@ -276,6 +286,7 @@ def test_skip_not_finite_counts_skipped_steps(small_config, tmp_path, steps_per_
         np.testing.assert_array_equal(saved, initial)
 
 
+@pytest.mark.slow(reason="trains another run")
 def test_the_feature_loss_is_trained_and_vgg16_is_not_in_the_checkpoint(
     finished, small_config, tmp_path, steps_per_epoch, capsys
 ):

@@ -250,6 +250,7 @@ def test_colorizer_is_the_moving_average_of_the_trained_generator(ema_decay):
     assert_trees_equal(state.colorizer, average, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow(reason="compiles another step")
 @pytest.mark.parametrize(
     ("bad", "skipped", "moved"),
     [({"weights": WEIGHTS._replace(pixel=np.nan)}, "generator", "discriminator"),
