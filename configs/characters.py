@@ -3,8 +3,8 @@
 python -m s2c_jax.datasets characters/64
 python -m s2c_jax.main --config configs/characters.py --workdir runs/characters
 
-The networks are the demo's. A smaller adversarial weight than the demo's leaves no grain on skin and
-hair. The settings have not been compared yet.
+The networks are the demo's. A smaller adversarial weight than the demo's leaves no grain on skin
+and hair. The settings have not been compared yet.
 """
 
 import ml_collections
