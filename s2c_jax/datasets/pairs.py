@@ -87,6 +87,11 @@ class PairsBuilder(  # type: ignore[call-arg]
         kwargs.setdefault("file_format", tfds.core.FileFormat.ARRAY_RECORD)
         super().__init__(**kwargs)
 
+    def is_prepared(self) -> bool:
+        """Returns whether the data has been prepared; TFDS warns of a folder without data."""
+        info = Path(self.data_dir) / tfds.core.constants.DATASET_INFO_FILENAME
+        return info.exists() and super().is_prepared()
+
     @abc.abstractmethod
     def find(self, manual_dir: Path | None) -> dict[str, dict[str, Source]]:
         """Finds the pairs.

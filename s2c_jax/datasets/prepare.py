@@ -52,8 +52,10 @@ def prepare(
         if overwrite:
             shutil.rmtree(builder.data_dir)
             builder = find_builder(dataset, size, data_dir, **options)
-        elif manual_dir is not None:
-            _require_same_files(builder, Path(manual_dir))
+        else:
+            _require_same_crop(builder, crop=crop)
+            if manual_dir is not None:
+                _require_same_files(builder, Path(manual_dir))
     try:
         config = tfds.download.DownloadConfig(manual_dir=manual_dir)
         builder.download_and_prepare(download_config=config)
@@ -71,6 +73,17 @@ def prepare(
     print(f"{name}: {sizes} pairs in {builder.data_dir}")
     if summary := builder.summary():
         print(f"{name}: {summary}")
+
+
+def _require_same_crop(builder: pairs.PairsBuilder, *, crop: bool) -> None:
+    """Raises UserError if the prepared data was cropped and must not be, or the other way round."""
+    cropped = (builder.info.metadata or {}).get("crop", False)
+    if cropped != crop:
+        how = "with" if cropped else "without"
+        raise UserError(
+            f"{builder.name} was prepared {how} --crop: give the same flag, or --overwrite to "
+            "prepare the data set anew"
+        )
 
 
 def _require_same_files(builder: pairs.PairsBuilder, manual_dir: Path) -> None:

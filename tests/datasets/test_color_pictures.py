@@ -45,7 +45,9 @@ def pairs_of(folder, **options):
 
 def test_pictures_of_all_subfolders_become_pairs_with_lines(folder, capsys):
     prepare(folder)
-    assert "color_pictures/64: " in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "color_pictures/64: " in printed.out
+    assert printed.err == ""
     pairs = pairs_of(folder)
     assert sorted(pairs) == sorted(f"{('a', 'b/c')[i % 2]}/{i}" for i in range(12))
     for name, pair in pairs.items():
@@ -84,6 +86,15 @@ def test_crop_cuts_long_pictures_into_squares_of_the_same_split(folder):
     assert len(pairs) == 18
     whole = np.asarray(picture(0, (200, 80)).crop((60, 0, 140, 80)).resize((64, 64), 1))
     np.testing.assert_array_equal(pairs["0#1"]["color"], whole)
+
+
+def test_another_choice_of_crop_is_noticed(folder):
+    prepare(folder)
+    assert "was prepared without --crop: give the same flag" in failure_of(
+        prepare, folder, "--crop"
+    )
+    prepare(folder, "--crop", "--overwrite")
+    assert "was prepared with --crop" in failure_of(prepare, folder)
 
 
 def test_changed_files_are_noticed_and_overwrite_prepares_them(folder):

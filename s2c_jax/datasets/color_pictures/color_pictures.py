@@ -70,6 +70,7 @@ class ColorPictures(pairs.PairsBuilder[Crop]):
         found = own_files.find_pictures(folder)
         if not found:
             raise UserError(f"{folder} holds no {', '.join(image_files.SUFFIXES)} files")
+        self.info.metadata["crop"] = self._crop
         # Squares of one picture are in the same split.
         splits = pairs.split_by_name(found)
         return {
