@@ -1,7 +1,6 @@
 """Finds a TFDS builder of pairs by name and size."""
 
 import os
-from typing import Any
 
 import tensorflow_datasets as tfds
 
@@ -10,16 +9,13 @@ from s2c_jax.datasets.pairs import PairsBuilder
 from s2c_jax.errors import UserError
 
 
-def find_builder(
-    name: str, size: int | str, data_dir: str | None = None, **options: Any
-) -> PairsBuilder:
+def find_builder(name: str, size: int | str, data_dir: str | None = None) -> PairsBuilder:
     """Returns the builder of a data set of pairs.
 
     Args:
         name: a TFDS builder whose configs are named after their size.
         size: the side of the pictures in pixels.
         data_dir: TFDS's data directory; None or "" is TFDS's default.
-        **options: the builder's own options.
 
     Raises:
         UserError: there is no such data set, or it has no such size.
@@ -34,4 +30,4 @@ def find_builder(
     if str(size) not in sizes:
         raise UserError(f"{name}/{size}: {name} has {', '.join(sizes)} pixels only")
     data_dir = os.path.expanduser(data_dir) if data_dir else None
-    return tfds.builder(f"{name}/{size}", data_dir=data_dir, **options)
+    return tfds.builder(f"{name}/{size}", data_dir=data_dir)

@@ -14,7 +14,7 @@ Fingerprints = dict[str, list[int]]
 
 
 def find_pictures(folder: Path) -> dict[str, Path]:
-    """Finds the pictures of a folder and its subfolders; says which other files are ignored.
+    """Finds the pictures of a folder and its subfolders.
 
     Returns:
         The paths by name, sorted: the path within the folder, with "/" and without suffix, in
@@ -27,22 +27,25 @@ def find_pictures(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}")
     found: dict[str, Path] = {}
-    ignored: collections.Counter[str] = collections.Counter()
-    for path in sorted(folder.rglob("*")):
-        inside = path.relative_to(folder)
-        if any(part.startswith(".") for part in inside.parts) or path.is_dir():
-            continue
-        if path.suffix.lower() not in image_files.SUFFIXES:
-            ignored[path.suffix.lower() or path.name] += 1
-            continue
-        name = unicodedata.normalize("NFC", inside.with_suffix("").as_posix())
-        if name in found:
-            raise UserError(f"{path} and {found[name].name} have the same name: rename one of them")
-        found[name] = path
+    for path in _visible_files(folder):
+        if _is_picture(path):
+            name = _name_inside(folder, path.with_suffix(""))
+            if name in found:
+                raise UserError(
+                    f"{path} and {found[name].name} have the same name: rename one of them"
+                )
+            found[name] = path
+    return found
+
+
+def name_ignored(folder: Path) -> None:
+    """Prints how many files of a folder are no pictures that are read, by suffix."""
+    ignored = collections.Counter(
+        path.suffix.lower() or path.name for path in _visible_files(folder) if not _is_picture(path)
+    )
     if ignored:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(ignored.items()))
         print_error(f"{folder}: files that are not read: {kinds}")
-    return found
 
 
 def fingerprints(folder: Path, paths: Iterable[Path]) -> Fingerprints:
@@ -50,7 +53,7 @@ def fingerprints(folder: Path, paths: Iterable[Path]) -> Fingerprints:
     found = {}
     for path in paths:
         status = path.stat()
-        found[path.relative_to(folder).as_posix()] = [status.st_size, status.st_mtime_ns]
+        found[_name_inside(folder, path)] = [status.st_size, status.st_mtime_ns]
     return found
 
 
@@ -63,3 +66,21 @@ def differences(old: Fingerprints, new: Fingerprints) -> str:
         "changed": changed,
     }
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+
+
+def _visible_files(folder: Path) -> list[Path]:
+    """Returns the files of a folder and its subfolders that are not hidden, sorted."""
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in image_files.SUFFIXES
+
+
+def _name_inside(folder: Path, path: Path) -> str:
+    return unicodedata.normalize("NFC", path.relative_to(folder).as_posix())

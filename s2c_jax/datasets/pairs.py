@@ -80,8 +80,11 @@ class PairsBuilder(  # type: ignore[call-arg]
     """
 
     BUILDER_CONFIGS: ClassVar[list[PairsConfig]] = configs(64, 128, 256, 512)
-    # The share of the pairs that are left out, and named, if they cannot be made.
+    # The largest share of the pairs that may be left out because they cannot be made.
     max_left_out: ClassVar[float] = 0.0
+    # Whether pictures that are far from square can be cut into squares, and whether they are.
+    can_crop: ClassVar[bool] = False
+    crop: bool = False
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("file_format", tfds.core.FileFormat.ARRAY_RECORD)
@@ -185,7 +188,7 @@ class PairsBuilder(  # type: ignore[call-arg]
         }
         if manual_dir is not None and (files := self.own_files(manual_dir)):
             self.info.metadata["files"] = own_files.fingerprints(manual_dir, files)
-        # TFDS writes one shard after another.
+        # Count the pairs over all shards, which TFDS writes one after another.
         self._total = self._unmade = sum(map(len, splits.values()))
         progress = progress_bar(self._total)
         return {
@@ -270,11 +273,11 @@ def split_by_name(pairs: Mapping[str, Source]) -> dict[str, dict[str, Source]]:
         UserError: there are fewer than two pairs.
     """
     if len(pairs) < 2:
-        raise UserError(f"there are {len(pairs)} pairs: add some, at least as many as a batch")
-    held_out = set(filter(is_validation, pairs))
-    # Hold out the nearest name if there is none, and train with the furthest if there is no other.
+        raise UserError(f"{len(pairs)} pictures are too few to hold one out: add some")
+    # The smallest hash is that of a validation name if there is any, and the largest hash that of a
+    # training name if there is any.
     by_hash = sorted(pairs, key=_hash)
-    held_out = (held_out | {by_hash[0]}) - ({by_hash[-1]} if len(held_out) == len(pairs) else set())
+    held_out = {*filter(is_validation, pairs), by_hash[0]} - {by_hash[-1]}
     splits: dict[str, dict[str, Source]] = {"train": {}, "validation": {}}
     for name, pair in pairs.items():
         splits["validation" if name in held_out else "train"][name] = pair

@@ -36,11 +36,9 @@ def prepare(
             written.
     """
     dataset, _, size = name.partition("/")
-    options = {"crop": True} if crop else {}
-    try:
-        builder = find_builder(dataset, size, data_dir, **options)
-    except TypeError:
-        raise UserError(f"{dataset} does not crop: leave out --crop") from None
+    builder = find_builder(dataset, size, data_dir)
+    if crop and not builder.can_crop:
+        raise UserError(f"{dataset} does not crop: leave out --crop")
     if manual_dir is not None:
         manual_dir = os.path.expanduser(manual_dir)
         # TFDS ignores a folder that is missing or empty.
@@ -51,11 +49,12 @@ def prepare(
     if builder.is_prepared():
         if overwrite:
             shutil.rmtree(builder.data_dir)
-            builder = find_builder(dataset, size, data_dir, **options)
+            builder = find_builder(dataset, size, data_dir)
         else:
             _require_same_crop(builder, crop=crop)
             if manual_dir is not None:
                 _require_same_files(builder, Path(manual_dir))
+    builder.crop = crop
     try:
         config = tfds.download.DownloadConfig(manual_dir=manual_dir)
         builder.download_and_prepare(download_config=config)

@@ -1,8 +1,8 @@
 """Draws the same lines as many hands would: other pens, papers and scanners.
 
-A network that was trained on one kind of line fails on another hand's. Everything here is a pure
-function of JAX arrays, so that training draws every sketch anew on the device. Pictures are in
-[0, 1], and lengths in pixels.
+A network that was trained on one kind of line fails on another hand's. The functions are pure
+functions of JAX arrays, so that training can draw every sketch anew on the device. Pictures are in
+[0, 1], and lengths in pixels. The ranges and gains were chosen by eye, see docs/lines.webp.
 """
 
 import math
@@ -16,11 +16,13 @@ from jaxtyping import Array, Float, Key
 from s2c_jax.drawing import lines
 from s2c_jax.drawing.lines import Color, Ink, blur, largest_nearby
 
-# The smallest and the largest width that an extractor draws with, see `lines`; log-uniform.
+# The range of the width that an extractor of `lines` draws with, in pixels; drawn log-uniformly.
 _MIN_WIDTH, _MAX_WIDTH = 0.4, 1.3
-# The distance in pixels within which a line is the nearest one.
+# The place of the extractor `lines.ink`.
+_INK = list(lines.EXTRACTORS).index("ink")
+# The largest distance in pixels between a pixel and the line that the pixel may belong to.
 _LINE_DISTANCE = 3
-# The height of a line that is as faint as paper's noise; blank paper stays blank by it.
+# Blurred ink that does not count as a line: without it, noise of the paper would be enlarged.
 _MIN_HEIGHT = 0.03
 # The side of the blocks that JPEG transforms.
 _BLOCK = 8
@@ -109,9 +111,12 @@ def extract(key: Key[Array, ""], color: Color) -> Ink:
     )
     extractors = zip(lines.EXTRACTORS.values(), widths, strict=True)
     drawn = jnp.stack([extractor(color, width) for extractor, width in extractors])
-    # A share of 0 or 1 is one extractor alone, which is the case for half of the pictures.
-    share = jnp.clip(jax.random.uniform(blend_key, minval=-0.5, maxval=1.5), 0.0, 1.0)
     first, second = jax.random.choice(first_key, len(drawn), (2,), replace=False)
+    # A share of 0 or 1 is one extractor alone, which is the case for half of the pictures. Ink has
+    # at most half a share: alone it leaves a drawing without black lines blank.
+    share = jnp.clip(jax.random.uniform(blend_key, minval=-0.5, maxval=1.5), 0.0, 1.0)
+    share = jnp.where(first == _INK, jnp.minimum(share, 0.5), share)
+    share = jnp.where(second == _INK, jnp.maximum(share, 0.5), share)
     return share * drawn[first] + (1 - share) * drawn[second]
 
 
@@ -126,10 +131,12 @@ def sketch(key: Key[Array, ""], ink: Ink, hand: Hand) -> Color:
     Returns:
         The sketch, RGB.
     """
-    rough_key, gap_key, grain_key, hue_key, paper_key, shade_key = jax.random.split(key, 6)
-    # A blurred line is highest on its middle: a threshold gives a line of any width, and noise
-    # on the threshold a rough edge or a gap. Thin and faint lines are low: divide by the height
-    # of the nearest line.
+    rough_key, gap_key, grain_key, hue_key, order_key, paper_key, shade_key = jax.random.split(
+        key, 7
+    )
+    # Blurred ink is highest in the middle of a line. So a threshold gives the line any width, and
+    # noise on the threshold gives a rough edge or a gap. The blurred ink of a thin or faint line is
+    # low: divide by the largest value nearby, so that one threshold fits all lines.
     height = blur(ink, jnp.float32(0.8))
     height /= largest_nearby(height, _LINE_DISTANCE) + _MIN_HEIGHT
     threshold = 1.1 - 0.8 * hand.pressure
@@ -139,9 +146,9 @@ def sketch(key: Key[Array, ""], ink: Ink, hand: Hand) -> Color:
     drawn = ink + hand.redrawn * (redrawn - ink)
     drawn *= 1 - hand.grain * jax.random.uniform(grain_key, ink.shape)
     drawn *= hand.strength
-    # A saturated colour: one channel is 0, one is 1, and one lies between.
-    between = jnp.array([0.0, 0.0, 1.0]).at[1].set(jax.random.uniform(hue_key))
-    line = hand.tint * jax.random.permutation(hue_key, between)
+    # A saturated colour has one channel of 0, one of 1, and one between.
+    hue = jnp.stack([jnp.zeros(()), jax.random.uniform(hue_key), jnp.ones(())])
+    line = hand.tint * jax.random.permutation(order_key, hue)
     paper = 1 - hand.paper * jax.random.uniform(paper_key, (3,), minval=0.5)
     shade = 1 - 0.5 * hand.paper * _noise(shade_key, ink.shape, cell=21)
     picture = drawn[..., None] * line + (1 - drawn[..., None]) * paper * shade[..., None]
@@ -158,8 +165,11 @@ def _noise(key: Key[Array, ""], shape: tuple[int, ...], cell: int) -> Float[Arra
 def _compress(picture: Color, step: Float[Array, ""]) -> Color:
     """Rounds the coefficients of blocks of 8x8 pixels, as JPEG does (ITU-T T.81, annex A.3).
 
-    JPEG's step grows with the frequency; here it is `step` times the sum of the two frequencies.
+    A coefficient's step is `step` times one plus its two frequencies: JPEG's steps, too, grow with
+    the frequency.
     """
+    rows, columns, _ = picture.shape
+    picture = jnp.pad(picture, ((0, -rows % _BLOCK), (0, -columns % _BLOCK), (0, 0)), mode="edge")
     height, width, _ = picture.shape
     frequency = np.arange(_BLOCK)
     cosine = np.cos((2 * frequency + 1) * frequency[:, None] * math.pi / (2 * _BLOCK))
@@ -170,4 +180,4 @@ def _compress(picture: Color, step: Float[Array, ""]) -> Color:
     steps = jnp.maximum(step * (1 + frequency[:, None] + frequency)[None, :, None, :, None], 1e-4)
     rounded = jnp.round(coefficients / steps) * steps
     compressed = jnp.einsum("uy,vx,iujvc->iyjxc", transform, transform, rounded)
-    return jnp.where(step > 0, compressed.reshape(picture.shape), picture)
+    return jnp.where(step > 0, compressed.reshape(picture.shape), picture)[:rows, :columns]

@@ -8,14 +8,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from s2c_jax.drawing import hands
-
-# The weights of red, green and blue in luma (Rec. 601).
-_LUMA = (0.299, 0.587, 0.114)
+from s2c_jax.drawing import hands, lines
 
 
 class Augmentation(NamedTuple):
-    """How pairs are changed. The settings are config.augmentation's.
+    """How pairs are changed.
 
     Attributes:
         mirror: whether to flip half of the pairs left to right.
@@ -31,11 +28,11 @@ class Augmentation(NamedTuple):
 
     mirror: bool
     jitter: float
-    zoom: float = 0.0
-    turn: float = 0.0
-    shift: float = 0.0
-    redraw: float = 0.0
-    hands: tuple[str, ...] = ()
+    zoom: float
+    turn: float
+    shift: float
+    redraw: float
+    hands: tuple[str, ...]
 
 
 def augment(
@@ -44,7 +41,7 @@ def augment(
     color: Float[Array, "batch height width 3"],
     settings: Augmentation,
 ) -> tuple[Float[Array, "batch height width 3"], Float[Array, "batch height width 3"]]:
-    """Changes pairs at random: their places, both pictures of a pair alike, and their lines.
+    """Changes pairs at random: moves both pictures of a pair alike, and redraws the sketch's lines.
 
     Args:
         keys: one key an example, so that the result does not depend on how a batch is split.
@@ -52,27 +49,25 @@ def augment(
         color: pictures in [-1, 1].
         settings: what is changed.
     """
-    if settings.mirror or settings.jitter:
-        place = functools.partial(_mirror_and_crop, settings)
-        pairs = jax.vmap(place)(keys, jnp.concatenate([sketch, color], axis=-1))
-        sketch, color = pairs[..., :3], pairs[..., 3:]
+    return jax.vmap(functools.partial(_augment_pair, settings))(keys, sketch, color)
+
+
+def _augment_pair(
+    settings: Augmentation, key: Array, sketch: Array, color: Array
+) -> tuple[Array, Array]:
+    pair = jnp.concatenate([sketch, color], axis=-1)
+    pair = _mirror_and_crop(settings, key, pair)
+    # Fold numbers in: the changes above split `key` itself.
     if settings.zoom or settings.turn or settings.shift:
-        place = functools.partial(_move, settings)
-        pairs = jnp.concatenate([sketch, color], axis=-1)
-        pairs = jax.vmap(place)(_folded(keys, 1), pairs)
-        sketch, color = pairs[..., :3], pairs[..., 3:]
+        pair = _move(settings, jax.random.fold_in(key, 1), pair)
+    sketch, color = pair[..., :3], pair[..., 3:]
     if settings.redraw or settings.hands:
-        draw = functools.partial(_draw_lines, settings)
-        sketch = jax.vmap(draw)(_folded(keys, 2), sketch, color)
+        sketch = _draw_lines(settings, jax.random.fold_in(key, 2), sketch, color)
     return sketch, color
 
 
-def _folded(keys: Array, number: int) -> Array:
-    """Returns other keys, independent of those that `_mirror_and_crop` splits off."""
-    return jax.vmap(jax.random.fold_in, (0, None))(keys, number)
-
-
 def _mirror_and_crop(settings: Augmentation, key: Array, pair: Array) -> Array:
+    """Flips and enlarges a pair, as `mirror` and `jitter` say."""
     mirror_key, scale_key, shift_key = jax.random.split(key, 3)
     if settings.mirror:
         pair = jnp.where(jax.random.bernoulli(mirror_key), pair[:, ::-1], pair)
@@ -87,22 +82,22 @@ def _mirror_and_crop(settings: Augmentation, key: Array, pair: Array) -> Array:
 
 
 def _move(settings: Augmentation, key: Array, pair: Array) -> Array:
-    """Scales, turns and shifts a pair about its middle; what comes in from outside is white."""
+    """Scales, turns and shifts a pair about its middle; beyond its edges the paper is white."""
     zoom_key, turn_key, shift_key = jax.random.split(key, 3)
     log_zoom = math.log(1 + settings.zoom)
     zoom = jnp.exp(jax.random.uniform(zoom_key, minval=-log_zoom, maxval=log_zoom))
     turn = jnp.deg2rad(settings.turn) * jax.random.uniform(turn_key, minval=-1.0)
     height, width, channels = pair.shape
     shift = settings.shift * jax.random.uniform(shift_key, (2,), minval=-1.0)
-    # Each pixel of the result takes its colour from the place where the pair was before.
+    # Compute for each pixel of the result the place in the pair that its colour comes from.
     row, column = jnp.mgrid[:height, :width].astype(jnp.float32)
     down = row - (height - 1) / 2 - shift[0] * height
     right = column - (width - 1) / 2 - shift[1] * width
     cosine, sine = jnp.cos(turn) / zoom, jnp.sin(turn) / zoom
     row = cosine * down + sine * right + (height - 1) / 2
     column = cosine * right - sine * down + (width - 1) / 2
-    # Interpolate bilinearly. A gather of all channels of a pixel at once is several times as fast
-    # on CPUs as `jax.scipy.ndimage.map_coordinates` of each channel.
+    # Interpolate bilinearly, by four gathers of all channels of a pixel;
+    # `jax.scipy.ndimage.map_coordinates` would gather each channel by itself.
     pixels = jnp.pad(pair, ((1, 1), (1, 1), (0, 0)), constant_values=1.0).reshape(-1, channels)
     row, column = jnp.clip(row + 1, 0, height + 0.999), jnp.clip(column + 1, 0, width + 0.999)
     top, left = jnp.floor(row), jnp.floor(column)
@@ -114,9 +109,9 @@ def _move(settings: Augmentation, key: Array, pair: Array) -> Array:
 
 
 def _draw_lines(settings: Augmentation, key: Array, sketch: Array, color: Array) -> Array:
-    """Draws a sketch's lines in a random hand, or lines that are extracted from the colours."""
+    """Draws in a random hand the sketch's lines, or lines that are extracted from the colours."""
     redraw_key, extract_key, hand_key, sketch_key = jax.random.split(key, 4)
-    ink = jnp.clip(0.5 - 0.5 * sketch @ jnp.array(_LUMA), 0.0, 1.0)
+    ink = jnp.clip(0.5 - 0.5 * lines.luma(sketch), 0.0, 1.0)
     redrawn = jnp.asarray(False)
     if settings.redraw:
         redrawn = jax.random.bernoulli(redraw_key, settings.redraw)

@@ -34,8 +34,8 @@ def prepare(folder, *arguments):
     )  # fmt: skip
 
 
-def pairs_of(folder, **options):
-    builder = tfds.builder("color_pictures/64", data_dir=folder.parent / "data", **options)
+def pairs_of(folder):
+    builder = tfds.builder("color_pictures/64", data_dir=folder.parent / "data")
     return {
         example["id"].decode(): example
         for split in ("train", "validation")
@@ -72,17 +72,15 @@ def test_crop_cuts_long_pictures_into_squares_of_the_same_split(folder):
     for i in range(6):
         picture(i, (200, 80)).save(folder / f"{i}.png")
     prepare(folder, "--crop")
+    builder = tfds.builder("color_pictures/64", data_dir=folder.parent / "data")
     names = {
         split: {
-            example["id"].decode().partition("#")[0]
-            for example in tfds.builder(
-                "color_pictures/64", data_dir=folder.parent / "data", crop=True
-            ).as_data_source(split)
+            example["id"].decode().partition("#")[0] for example in builder.as_data_source(split)
         }
         for split in ("train", "validation")
     }
     assert not names["train"] & names["validation"]
-    pairs = pairs_of(folder, crop=True)
+    pairs = pairs_of(folder)
     assert len(pairs) == 18
     whole = np.asarray(picture(0, (200, 80)).crop((60, 0, 140, 80)).resize((64, 64), 1))
     np.testing.assert_array_equal(pairs["0#1"]["color"], whole)
@@ -114,6 +112,12 @@ def test_all_pictures_that_cannot_be_used_are_named_in_one_go(folder, capsys):
     for line in ("flat.png: the picture is all one colour", "grey.png: the picture has no colours",
                  "text.png: not a PNG"):  # fmt: skip
         assert line in errors
+
+
+def test_files_that_are_not_read_are_named_once(folder, capsys):
+    (folder / "notes.txt").write_text("no picture")
+    prepare(folder)
+    assert capsys.readouterr().err.count("files that are not read: 1 .txt") == 1
 
 
 def test_a_folder_without_pictures_is_named(tmp_path):

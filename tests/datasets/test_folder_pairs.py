@@ -93,7 +93,7 @@ def test_a_single_pair_is_refused(tmp_path):
         (tmp_path / kind).mkdir()
         Image.new("RGB", (8, 8)).save(tmp_path / kind / "one.png")
     message = failure("folder_pairs/64", "--data_dir", tmp_path / "data", "--manual_dir", tmp_path)
-    assert "there are 1 pairs: add some" in message
+    assert "1 pictures are too few to hold one out: add some" in message
 
 
 def test_an_unwritable_data_dir_is_named(folder):

@@ -17,6 +17,7 @@ def touch(folder, *names):
 def test_find_pictures_searches_subfolders_and_names_what_it_ignores(tmp_path, capsys):
     touch(tmp_path, "b.png", "in/a.JPG", "in/deep/c.webp", "x.tif", "y.tif", "notes.txt")
     assert list(own_files.find_pictures(tmp_path)) == ["b", "in/a", "in/deep/c"]
+    own_files.name_ignored(tmp_path)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith("files that are not read: 2 .tif, 1 .txt")
 
@@ -24,6 +25,7 @@ def test_find_pictures_searches_subfolders_and_names_what_it_ignores(tmp_path, c
 def test_find_pictures_skips_hidden_files_and_folders_silently(tmp_path, capsys):
     touch(tmp_path, "a.png", "._a.png", ".DS_Store", ".thumbs/b.png", "__MACOSX/._c.png")
     assert list(own_files.find_pictures(tmp_path)) == ["a"]
+    own_files.name_ignored(tmp_path)
     assert capsys.readouterr().err == ""
 
 

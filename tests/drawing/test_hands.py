@@ -96,6 +96,12 @@ def test_draw_hand_takes_all_names_in_turn():
     assert 16 < int((found.paper > 0).sum()) < 48
 
 
+def test_extract_never_leaves_a_drawing_without_black_lines_blank():
+    color = jnp.ones((SIDE, SIDE, 3)).at[20:44, 20:44].set(jnp.array([1.0, 0.2, 0.2]))
+    drawn = jax.vmap(hands.extract, (0, None))(jax.random.split(jax.random.key(0), 64), color)
+    assert float(drawn[:, 16:24, 24:40].max(axis=(1, 2)).min()) > 0.15
+
+
 def test_extract_blends_extractors_differently_for_each_key():
     color = jnp.asarray(np.random.default_rng(0).uniform(size=(SIDE, SIDE, 3)), jnp.float32)
     first, again, other = (hands.extract(jax.random.key(seed), color) for seed in (0, 0, 1))

@@ -10,6 +10,10 @@ ARTICLE_WEIGHTS = LossWeights(
     adversarial=1.0, pixel=100.0, feature=0.0, total_variation=1e-4, palette=0.0
 )
 
+NO_AUGMENTATION = Augmentation(
+    mirror=False, jitter=0.0, zoom=0.0, turn=0.0, shift=0.0, redraw=0.0, hands=()
+)
+
 
 def make_step(generator, discriminator, optimizer, key, **settings: Any) -> TrainStep:
     """Returns the article's step; `settings` override its attributes."""
@@ -19,7 +23,7 @@ def make_step(generator, discriminator, optimizer, key, **settings: Any) -> Trai
         "pooling": "mean",
         "update_every": 2,
         "ema_decay": 0.0,
-        "augmentation": Augmentation(mirror=False, jitter=0.0),
+        "augmentation": NO_AUGMENTATION,
         "vgg": None,
     }
     return TrainStep(generator, discriminator, optimizer, key, **{**article, **settings})

@@ -7,8 +7,8 @@ import pytest
 from s2c_jax import distributed
 from s2c_jax.errors import UserError
 from s2c_jax.training import build
-from s2c_jax.training.augment import Augmentation
 from tests.support.configs import make_small_config
+from tests.support.steps import NO_AUGMENTATION
 from tests.support.trees import assert_trees_equal
 
 
@@ -41,7 +41,7 @@ def test_step_has_the_settings_of_the_config(config):
     config.discriminator.update_every = 3
     step = build.build_step(config)
     assert (step.weights.pixel, step.real_label) == (7.0, 0.8)
-    assert step.augmentation == Augmentation(mirror=True, jitter=0.2)
+    assert step.augmentation == NO_AUGMENTATION._replace(mirror=True, jitter=0.2)
     assert step.update_every == 3
     assert build.build_step(config, update_every=0).update_every == 0
 

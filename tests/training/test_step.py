@@ -22,7 +22,7 @@ from s2c_jax.training.state import init_state
 from s2c_jax.training.step import LossWeights
 from tests.support.hlo import collectives
 from tests.support.steps import ARTICLE_WEIGHTS as WEIGHTS
-from tests.support.steps import make_step
+from tests.support.steps import NO_AUGMENTATION, make_step
 from tests.support.trees import assert_trees_equal
 
 SIZE, BATCH = 32, 8
@@ -104,7 +104,9 @@ def test_prepare_normalizes_the_batch_and_conditions_on_the_sketch():
 
 def test_prepare_draws_other_augmentations_in_every_step():
     key = jax.random.key(7)
-    step = make_step(GENERATOR, DISCRIMINATOR, ADAM, key, augmentation=Augmentation(True, 0.1))
+    step = make_step(
+        GENERATOR, DISCRIMINATOR, ADAM, key, augmentation=NO_AUGMENTATION._replace(jitter=0.1)
+    )
     prepare = on_one_device(lambda batch, number: step.prepare(batch, number).sketch)
     first, again, second = (
         prepare(make_batch_of_one_device(), number) for number in map(jnp.int32, (0, 0, 1))

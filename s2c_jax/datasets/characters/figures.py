@@ -153,6 +153,7 @@ def licences() -> dict[str, str]:
     return found
 
 
+@functools.cache
 def held_out_variants(name: str, component: str) -> list[str]:
     """Returns the variants of a component that only validation has: a tenth, and at least one."""
     variants = sorted(
@@ -162,6 +163,7 @@ def held_out_variants(name: str, component: str) -> list[str]:
     return variants[: math.ceil(_HELD_OUT_SHARE * len(variants))]
 
 
+@functools.cache
 def _other_variants(name: str) -> dict[str, list[str]]:
     """Returns for the components of hair and face the variants that training has."""
     return {

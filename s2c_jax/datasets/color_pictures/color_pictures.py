@@ -3,7 +3,7 @@
 import hashlib
 import math
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,11 +16,12 @@ from s2c_jax.datasets import own_files, pairs
 from s2c_jax.drawing import hands, image_files, letterbox
 from s2c_jax.errors import UserError
 
-# The longest side over the shortest one, from which a picture is cut into squares.
+# A picture whose longer side is more than this many times its shorter side is cut into squares.
 _LONG = 1.25
-# The least standard deviation of a picture's levels; with less it is all one colour.
+# The smallest standard deviation of a picture's levels, in [0, 255], with more than one colour.
 _MIN_DEVIATION = 4.0
-# The least mean difference between a pixel's channels; with less a picture is grey.
+# The smallest mean difference between the channels of a pixel, in [0, 255], of a picture that is
+# not grey.
 _MIN_CHROMA = 3.0
 
 
@@ -36,23 +37,13 @@ class ColorPictures(pairs.PairsBuilder[Crop]):
     """Pairs from the colour pictures in TFDS's manual_dir and its subfolders.
 
     Training can draw the sketches anew in every epoch (`augmentation.redraw`). The prepared
-    sketches are for validation: each is drawn in a hand that its name decides.
+    sketches are for validation: the file's name decides in which hand a sketch is drawn.
     """
 
     VERSION = tfds.core.Version("1.0.0")
     MANUAL_DOWNLOAD_INSTRUCTIONS = "--manual_dir is a folder with colour pictures, or subfolders."
     max_left_out = pairs.MAX_LEFT_OUT
-
-    def __init__(self, *, crop: bool = False, **kwargs: Any) -> None:
-        """Initialises the builder.
-
-        Args:
-            crop: whether pictures that are far from square are cut into squares, which overlap and
-                show everything; else they are padded with white.
-            **kwargs: see `tfds.core.DatasetBuilder`.
-        """
-        self._crop = crop
-        super().__init__(**kwargs)
+    can_crop = True
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.pairs_info(
@@ -70,7 +61,8 @@ class ColorPictures(pairs.PairsBuilder[Crop]):
         found = own_files.find_pictures(folder)
         if not found:
             raise UserError(f"{folder} holds no {', '.join(image_files.SUFFIXES)} files")
-        self.info.metadata["crop"] = self._crop
+        own_files.name_ignored(folder)
+        self.info.metadata["crop"] = self.crop
         # Squares of one picture are in the same split.
         splits = pairs.split_by_name(found)
         return {
@@ -97,22 +89,14 @@ class ColorPictures(pairs.PairsBuilder[Crop]):
         return pairs.encode(sketch=Image.fromarray(sketch), color=color)
 
     def _crops(self, path: Path) -> list[Crop]:
-        count = 1
-        if self._crop:
-            try:
-                with Image.open(path) as picture:
-                    shape = max(picture.size) / min(picture.size)
-            except OSError:
-                # `make` names the file.
-                return [Crop(path, 0, 1)]
-            count = math.ceil(shape) if shape > _LONG else 1
-        return [Crop(path, number, count) for number in range(count)]
+        parts = _num_squares(path) if self.crop else 1
+        return [Crop(path, number, parts) for number in range(parts)]
 
 
 def draw_sketch(
     color: UInt8[np.ndarray, "size size 3"], name: str
 ) -> UInt8[np.ndarray, "size size 3"]:
-    """Draws the sketch of a colour picture in the hand that a name decides; all in [0, 255]."""
+    """Draws the sketch of a colour picture, in [0, 255]; the name is the seed of all choices."""
     seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
     # Draw on the CPU, so that no other device of this machine changes what is prepared.
     with jax.default_device(jax.local_devices(backend="cpu")[0]):
@@ -125,6 +109,17 @@ def _drawn(key: Key[Array, ""], color: hands.Color) -> hands.Color:
     extract_key, hand_key, sketch_key = jax.random.split(key, 3)
     hand = hands.draw_hand(hand_key, tuple(hands.HANDS))
     return hands.sketch(sketch_key, hands.extract(extract_key, color), hand)
+
+
+def _num_squares(path: Path) -> int:
+    """Returns the number of squares that show the whole picture; 1 if the file is damaged."""
+    try:
+        with Image.open(path) as picture:
+            shape = max(picture.size) / min(picture.size)
+    except OSError:
+        # `make` reads the file again, and names what is wrong.
+        return 1
+    return math.ceil(shape) if shape > _LONG else 1
 
 
 def _square(picture: Image.Image, crop: Crop) -> Image.Image:

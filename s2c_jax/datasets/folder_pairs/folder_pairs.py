@@ -68,6 +68,7 @@ def find_pairs(folder: Path) -> dict[str, Source]:
         UserError: a folder is missing, or two pictures of a folder have the same name.
     """
     sketches, colors = (own_files.find_pictures(folder / kind) for kind in ("sketch", "color"))
+    own_files.name_ignored(folder)
     found: dict[str, Source] = {}
     for name in sorted(sketches.keys() | colors.keys()):
         if name in sketches and name in colors:
