@@ -81,7 +81,7 @@ def _place(rng: random.Random, figure: figures.Figure, number: int, count: int) 
     """Returns the transformation of a figure's own coordinates into the picture's."""
     size = rng.uniform(0.8, 1.3) if count == 1 else rng.uniform(0.45, 0.75)
     x = (number + 0.5) / count + rng.gauss(0, 0.05)
-    # The picture's lower edge cuts the shoulders, or a figure further up does not stand on it.
+    # The picture's lower edge cuts a bust: its straight end must not show within the picture.
     y = 1.02 - size / 2 + abs(rng.gauss(0, 0.06)) if figure.is_bust else 0.5 + rng.gauss(0, 0.06)
     scale = size * _SIDE / figure.side
     mirrored = rng.choice((-scale, scale))

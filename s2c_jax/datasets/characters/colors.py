@@ -3,8 +3,8 @@
 import colorsys
 import random
 
-# Skin from light to dark, and how often each is drawn. The mean is a skin, too: a network that
-# cannot know a figure's skin paints the mean.
+# Skin colours from light to dark, each with its weight. A network that cannot know a figure's skin
+# paints the mean of all, so the weights make the mean look like skin.
 _SKINS = {
     "#ffe3d0": 5, "#fdd9c0": 6, "#f9ccab": 7, "#f4bf98": 6, "#ebad80": 4, "#dc9c6c": 3,
     "#c98657": 2, "#ad6f43": 1.5, "#8d5735": 1.5, "#6f432a": 1, "#553322": 1,
@@ -17,7 +17,7 @@ _HAIR = (
 )  # fmt: skip
 # The number of hair colours that figures of one hair style have.
 _HAIR_COLORS_OF_STYLE = 3
-# The hues of irises, in turns: browns, greens, blues, violets and reds.
+# The hues of irises, in [0, 1]: browns, greens, blues, violets and reds.
 _IRIS_HUES = (0.05, 0.08, 0.1, 0.3, 0.45, 0.55, 0.6, 0.65, 0.75, 0.95, 0.0)
 # Dull clothes, which are as frequent as vivid ones.
 _CLOTHES = ("#ffffff", "#f2efe9", "#2c3550", "#33343c", "#7b8494")
@@ -26,8 +26,8 @@ _CLOTHES = ("#ffffff", "#f2efe9", "#2c3550", "#33343c", "#7b8494")
 def draw_colors(rng: random.Random, hair_style: str) -> dict[str, str]:
     """Draws the colours of a figure, "#rrggbb", by the kind of region.
 
-    Each hair style has three hair colours of its own, so that a network can learn which hair a
-    drawing is likely to have, as it can for known characters. Everything else is free.
+    Each hair style has three hair colours of its own, so that a network can learn from a drawing
+    which colour its hair is likely to have. All other colours are independent of the drawing.
     """
     own_hair = random.Random(hair_style).sample(_HAIR, _HAIR_COLORS_OF_STYLE)
     return {

@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 _SVG = "{http://www.w3.org/2000/svg}"
 # The share of hair styles and of faces that only validation has.
 _HELD_OUT_SHARE = 0.1
-# The share of figures with a cel shadow: a tone inside a region tells a picture from a flat.
+# The share of figures with a cel shadow. Without shadows a network would learn flat colours only.
 _SHADED_SHARE = 0.6
 # The kinds of regions that get a shadow.
 _SHADED = ("skin", "hair", "clothes")
 # The luma up to which a colour that is no slot is ink.
 _INK_LUMA = 0.25
-# Percentages of figures with parts that hide much of a face, instead of DiceBear's.
+# The percentage of figures that have a part, where DiceBear's own percentage is not wanted: beards,
+# masks and glasses hide much of a face.
 _PROBABILITIES = {
     "beard": 3, "facialHair": 5, "mask": 0, "accessories": 10, "details": 5, "glasses": 12,
     "earrings": 20,
@@ -47,8 +48,9 @@ class Style(NamedTuple):
         line: the width of that line, as a share of the figure's side.
         hair: the component that holds the hair.
         face: the component that holds the eyes.
-        weight: how often the style is drawn: more often the more hair styles it has.
-        is_bust: whether the figure has shoulders, which the picture's edge must cut.
+        weight: how often the style is drawn, relative to the others. Styles with many hair styles
+            have a large weight.
+        is_bust: whether the figure ends below its shoulders.
     """
 
     kinds: Mapping[str, str]
@@ -112,7 +114,7 @@ def draw_figure(rng: random.Random, prefix: str, *, held_out: bool) -> Figure:
     Args:
         rng: the source of all choices.
         prefix: makes the figure's identifiers differ from those of others in the same picture.
-        held_out: whether hair style and face are those that are held out for validation, or others.
+        held_out: whether hair style and face are of those that only validation has.
     """
     import dicebear
 
@@ -256,7 +258,11 @@ def _shade(
     shift: tuple[float, float],
     identifier: str,
 ) -> None:
-    """Replaces a path by its shadow, and over it the path's shifted copy inside the path."""
+    """Adds a cel shadow to a path.
+
+    The path gets the shadow's colour. On it lies a copy of the path in the path's own colour, which
+    is shifted towards the light and clipped to the path.
+    """
     group = ElementTree.Element(f"{_SVG}g", _chosen(element, "transform", "opacity"))
     form = _chosen(element, "d", "fill-rule", "clip-rule")
     clip = ElementTree.SubElement(group, f"{_SVG}clipPath", {"id": identifier})
