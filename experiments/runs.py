@@ -1,15 +1,21 @@
-"""Shared by the experiments: the small article recipe, config files, training and memory."""
+"""Shared by the experiments: config files, training, measuring, strips of pictures, memory."""
 
 import importlib.util
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import ml_collections
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageDraw
+
+from s2c_jax.datasets import input_pipeline
+from s2c_jax.evaluation import metrics
 
 ROOT = Path(__file__).parents[1]
 
@@ -74,6 +80,39 @@ def train(config: str, settings: Mapping[str, object], workdir: Path | None = No
             sys.exit(done.stderr)
     epochs = re.findall(r"validation/mae ([\d.]+).*?([\d.]+) images/s", done.stderr)
     return Run([float(error) for error, _ in epochs], [float(speed) for _, speed in epochs])
+
+
+def measure(
+    pairs: input_pipeline.Pairs, colored: UInt8[np.ndarray, "pairs size size 3"]
+) -> dict[str, float]:
+    """Returns the metrics of coloured pictures, by name, over all pairs."""
+    sums: dict[str, metrics.Ratio] = {}
+    for sketch, picture, truth in zip(pairs["sketch"], colored, pairs["color"], strict=True):
+        sums = metrics.add(sums, metrics.measure(sketch, picture, truth))
+    return {name: ratio.value for name, ratio in sums.items()}
+
+
+def read_validation(dataset: str, size: int, data_dir: str = "") -> input_pipeline.Pairs:
+    """Returns all validation pairs of a prepared data set."""
+    source = input_pipeline.open_split(dataset, size, "validation", data_dir)
+    return input_pipeline.read_pairs(source, range(len(source)))
+
+
+def strip(
+    pictures: UInt8[np.ndarray, "pictures side side 3"], title: str, width: int = 210
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Lays pictures out side by side, to the right of a title of `width` pixels."""
+    side = pictures.shape[1]
+    page = Image.new("RGB", (width + len(pictures) * (side + 2), side + 2), "white")
+    ImageDraw.Draw(page).text((4, side / 2), title, fill=(32, 32, 32), anchor="lm")
+    for i, picture in enumerate(pictures):
+        page.paste(Image.fromarray(picture), (width + i * (side + 2), 1))
+    return np.asarray(page)
+
+
+def write_strips(strips: Sequence[UInt8[np.ndarray, "height width 3"]], path: Path) -> None:
+    """Writes a picture of strips, one below the other."""
+    Image.fromarray(np.concatenate(strips)).save(path, quality=85)
 
 
 def resident_kilobytes(process_id: int) -> int:

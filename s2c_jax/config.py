@@ -32,7 +32,8 @@ HANDS = (
 # Keys that earlier versions did not have, with the values that earlier runs were trained with.
 _ADDED = {
     "augmentation.zoom": 0.0, "augmentation.turn": 0.0, "augmentation.shift": 0.0,
-    "augmentation.redraw": 0.0, "augmentation.hands": (),
+    "augmentation.redraw": 0.0, "augmentation.hands": (), "augmentation.recolor": 0.8,
+    "loss.palette_reach": 2.0,
 }  # fmt: skip
 
 # Keys, or the beginnings of keys, that a run may change when it continues.
@@ -51,7 +52,7 @@ _AT_LEAST_1 = (
 _NOT_NEGATIVE = (
     "seed", "max_steps", "augmentation.jitter", "augmentation.zoom",
     "augmentation.turn", "augmentation.shift", "generator.dropout_layers", "loss.adversarial",
-    "loss.pixel", "loss.feature", "loss.total_variation", "loss.palette",
+    "loss.pixel", "loss.feature", "loss.total_variation", "loss.palette", "loss.palette_reach",
 )  # fmt: skip
 # Rates in [0, 1): a rate of 1 would drop everything, or never forget anything.
 _BELOW_1 = (
@@ -112,6 +113,9 @@ def default_config() -> ml_collections.ConfigDict:
     # The hands that draw the sketches' lines, one at random for each: "clean" leaves the lines as
     # they are. Without hands the sketches stay as they are.
     augmentation.hands = ()
+    # The share of the palettes whose hues are turned by a random angle, with those of the picture.
+    # Only a generator that takes palettes has them.
+    augmentation.recolor = 0.8
 
     # The U-Net that colours.
     config.generator = generator = ml_collections.ConfigDict()
@@ -154,6 +158,9 @@ def default_config() -> ml_collections.ConfigDict:
     # The weight of the palette loss, which pulls coloured pixels to the palette's colours. Only a
     # generator that takes palettes has this loss.
     loss.palette = 200.0
+    # The palette loss counts only pixels whose true colour is at most this far from the palette's
+    # nearest colour: a mean over the channels, in [0, 2]. 2 counts all coloured pixels.
+    loss.palette_reach = 2.0
     # The discriminator's label of a real pair; less than 1 is one-sided label smoothing.
     loss.real_label = 0.9
     # Where the weights of VGG16 come from if loss.feature is not 0: a file of Keras or torchvision,
@@ -316,8 +323,8 @@ def _check_values(settings: Mapping[str, Any]) -> None:
     _require(settings[key] > 0, settings, key, "it must be positive")
     key = "loss.real_label"
     _require(0 < settings[key] <= 1, settings, key, "it must lie in (0, 1]")
-    key = "augmentation.redraw"
-    _require(0 <= settings[key] <= 1, settings, key, "it must lie in [0, 1]")
+    for key in ("augmentation.redraw", "augmentation.recolor"):
+        _require(0 <= settings[key] <= 1, settings, key, "it must lie in [0, 1]")
     key = "augmentation.hands"
     known = ", ".join(HANDS)
     _require(set(settings[key]) <= set(HANDS), settings, key, f"there are the hands {known}")

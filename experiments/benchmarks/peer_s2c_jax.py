@@ -31,7 +31,7 @@ def article_config(options: argparse.Namespace) -> ml_collections.ConfigDict:
 
 def prepare(options: argparse.Namespace) -> measure.Work:
     """Compiles the step, and draws the initial state and a batch."""
-    runtime.keep_memory()  # All commands of this package call it.
+    runtime.keep_memory()  # As main, colorize and evaluate do.
     if jax.device_count() > 1:
         sys.exit("one device is compared: hide the others, as by CUDA_VISIBLE_DEVICES=0")
     config = article_config(options)

@@ -7,7 +7,6 @@ seed.
 """
 
 import argparse
-import functools
 import itertools
 import json
 import statistics
@@ -15,8 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import skimage.color
 from jaxtyping import Bool, UInt8
@@ -26,10 +23,8 @@ from experiments import runs
 from s2c_jax import runtime
 from s2c_jax.datasets import input_pipeline
 from s2c_jax.drawing import palette, sheets
-from s2c_jax.evaluation import metrics
 from s2c_jax.inference.colorizer import Colorizer
-from s2c_jax.models.ranges import normalize
-from s2c_jax.training import guidance
+from s2c_jax.inference.held_out import paint_hints
 
 WORKDIRS = Path("runs/hints")
 CONFIGS = {"plain": "configs/openmoji.py", "hints": "configs/openmoji.py:hints"}
@@ -52,26 +47,6 @@ SHOWN = 12
 
 Pictures = UInt8[np.ndarray, "drawings size size channels"]
 Picture = UInt8[np.ndarray, "size size 3"]
-
-
-def make_hints(pairs: input_pipeline.Pairs, count: int) -> Pictures:
-    """Returns hints for each drawing, RGBA: always the same marks, of which more include fewer."""
-    keys = jax.random.split(jax.random.key(0), len(pairs["sketch"]))
-    painted = jax.jit(jax.vmap(functools.partial(guidance.paint_marks, count=jnp.int32(count))))(
-        keys, normalize(pairs["sketch"]), normalize(pairs["color"])
-    )
-    levels = np.asarray(painted) * 127.5 + 127.5
-    alpha = np.asarray(painted)[..., 3:] > 0
-    colors = np.where(alpha, np.concatenate([levels[..., :3], 255 * alpha], axis=-1), 0)
-    return colors.round().astype(np.uint8)
-
-
-def measure(pairs: input_pipeline.Pairs, colored: Pictures) -> dict[str, float]:
-    """Returns the metrics over all pairs."""
-    sums: dict[str, metrics.Ratio] = {}
-    for sketch, picture, truth in zip(pairs["sketch"], colored, pairs["color"], strict=True):
-        sums = metrics.add(sums, metrics.measure(sketch, picture, truth))
-    return {name: ratio.value for name, ratio in sums.items()}
 
 
 def difference_at_hints(colored: Pictures, hints: Pictures) -> float:
@@ -191,7 +166,7 @@ def variety(colorizer: Colorizer, pairs: input_pipeline.Pairs) -> float:
 def make_sheet(colorizer: Colorizer, pairs: input_pipeline.Pairs) -> Image.Image:
     """Returns a sheet of the first drawings, coloured with and without hints and palettes."""
     pairs = {name: values[:SHOWN] for name, values in pairs.items()}
-    hints = make_hints(pairs, 4)
+    hints = paint_hints(pairs["sketch"], pairs["color"], 4)
     paper = 255 - (255 - pairs["sketch"].astype(float)) * 0.3
     columns = {
         "sketch": pairs["sketch"],
@@ -210,12 +185,12 @@ def measure_seed(workdirs: Mapping[str, Path], pairs: input_pipeline.Pairs) -> d
     """Returns the results of a seed's two runs."""
     results: dict[str, Any] = {}
     plain = Colorizer(workdirs["plain"])
-    results["plain"] = measure(pairs, plain.colorize_squares(pairs["sketch"]))
+    results["plain"] = runs.measure(pairs, plain.colorize_squares(pairs["sketch"]))
     colorizer = Colorizer(workdirs["hints"])
     for count in COUNTS:
-        hints = make_hints(pairs, count)
+        hints = paint_hints(pairs["sketch"], pairs["color"], count)
         colored = colorizer.colorize_squares(pairs["sketch"], list(hints))
-        results[f"{count} hints"] = measure(pairs, colored)
+        results[f"{count} hints"] = runs.measure(pairs, colored)
         if count:
             results[f"{count} hints"]["difference_at_hints"] = difference_at_hints(colored, hints)
 
@@ -223,7 +198,7 @@ def measure_seed(workdirs: Mapping[str, Path], pairs: input_pipeline.Pairs) -> d
         given = [palette.to_rgba(colors) for colors in palettes]
         return colorizer.colorize_squares(pairs["sketch"], palettes=given)
 
-    results["own palette"] = measure(pairs, color(pairs["palette"]))
+    results["own palette"] = runs.measure(pairs, color(pairs["palette"]))
     results["palette_obeyed"] = palette_obedience(color, pairs["palette"])
     results["variety"] = {
         "dropout": variety(plain, pairs),

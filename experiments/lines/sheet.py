@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from s2c_jax.datasets.characters import characters
+from s2c_jax.datasets.characters import pictures
 from s2c_jax.datasets.openmoji_sketch import openmoji_sketch
 from s2c_jax.datasets.svg import render
 from s2c_jax.drawing import hands, lines
@@ -22,7 +22,7 @@ EMOJI = ("1F98A", "1F3F0")
 
 def pairs() -> list[tuple[np.ndarray, np.ndarray]]:
     """Returns sketches and colour pictures, in [0, 255]."""
-    drawn = [characters.draw(random.Random(f"sheet {i}"), held_out=False) for i in range(5)]
+    drawn = [pictures.draw(random.Random(f"sheet {i}"), held_out=False) for i in range(5)]
     for name in EMOJI:
         svg = (openmoji_sketch.svg_folder() / f"{name}.svg").read_text()
         drawn.append((openmoji_sketch.outline(svg), svg))

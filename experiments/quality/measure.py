@@ -14,20 +14,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
-import numpy as np
-from PIL import Image, ImageDraw
 
+from experiments import runs
 from experiments.quality.run import WORKDIRS
 from s2c_jax import checkpoint
 from s2c_jax.datasets import input_pipeline
 from s2c_jax.distributed import replicated_sharding
 from s2c_jax.evaluation.scoring import Colorize, score
-from s2c_jax.inference.generate import UInt8Pictures, make_generate
+from s2c_jax.inference.generate import make_generate
 from s2c_jax.inference.load import load_generator
 
 NUM_PICTURES = 12
-# Width in pixels of a row's title.
-TITLE_WIDTH = 210
 METRICS = ("ciede2000", "ciede2000_hue", "colorfulness", "leakage", "line_loss", "checkerboard",
            "mae", "ssim")  # fmt: skip
 
@@ -69,16 +66,6 @@ def load_colorize(workdir: Path, *, averaged: bool) -> Colorize:
     return functools.partial(generate, jax.device_put(variables, replicated_sharding()))
 
 
-def strip(pictures: UInt8Pictures, title: str) -> Image.Image:
-    """Lays pictures out side by side, to the right of a title."""
-    side = pictures.shape[1]
-    page = Image.new("RGB", (TITLE_WIDTH + len(pictures) * (side + 2), side + 2), "white")
-    ImageDraw.Draw(page).text((4, side / 2), title, fill=(32, 32, 32), anchor="lm")
-    for i, picture in enumerate(pictures):
-        page.paste(Image.fromarray(picture), (TITLE_WIDTH + i * (side + 2), 1))
-    return page
-
-
 def table(results: dict[str, list[dict[str, float]]]) -> str:
     """Returns a Markdown table: means over the seeds, and the first metric's deviation."""
     lines = [
@@ -102,7 +89,7 @@ def main() -> None:
     validation = input_pipeline.open_split("openmoji_sketch", 64, "validation")
     pairs = input_pipeline.read_pairs(validation, range(NUM_PICTURES))
     results: dict[str, list[dict[str, float]]] = {}
-    strips = [strip(pairs["sketch"], "sketch")]
+    strips = [runs.strip(pairs["sketch"], "sketch")]
     for title, row in ROWS.items():
         workdirs = [path for path in (WORKDIRS / row.run).glob("*") if checkpoint.all_steps(path)]
         for workdir in sorted(workdirs, key=lambda path: int(path.name)):
@@ -110,10 +97,9 @@ def main() -> None:
             scores = score(colorize, validation, len(validation))
             results.setdefault(title, []).append(scores.metrics)
             if len(results[title]) == 1:
-                strips.append(strip(colorize(pairs["sketch"]), title))
-    strips.append(strip(pairs["color"], "truth"))
-    page = np.concatenate([np.asarray(one) for one in strips])
-    Image.fromarray(page).save(WORKDIRS / "rows.webp", quality=85)
+                strips.append(runs.strip(colorize(pairs["sketch"]), title))
+    strips.append(runs.strip(pairs["color"], "truth"))
+    runs.write_strips(strips, WORKDIRS / "rows.webp")
     (WORKDIRS / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     print(table(results))
 

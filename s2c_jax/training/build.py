@@ -77,6 +77,7 @@ def build_step(
         **networks._asdict(),
         key=_split_seed(config.seed)[1],
         weights=LossWeights(**{name: config.loss[name] for name in LossWeights._fields}),
+        palette_reach=config.loss.palette_reach,
         real_label=config.loss.real_label,
         pooling=config.discriminator.pooling,
         update_every=config.discriminator.update_every if update_every is None else update_every,

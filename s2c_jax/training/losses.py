@@ -61,8 +61,10 @@ def pixel_loss(generated: _Pictures, truth: _Pictures) -> Float[Array, ""]:
 
 def palette_loss(
     generated: Float[Array, "batch height width 3"],
+    true: Float[Array, "batch height width 3"],
     palettes: Float[Array, "batch 4 4 4"],
     counted: Bool[Array, "batch height width"],
+    reach: float,
 ) -> Float[Array, ""]:
     """The distance of pixels to the nearest colour of the palette: mean min |c - G(x)|.
 
@@ -70,19 +72,25 @@ def palette_loss(
 
     Args:
         generated: pictures in [-1, 1].
+        true: the true colour pictures in [-1, 1].
         palettes: colours in [-1, 1], and alpha: 1 for a colour, 0 for an empty place.
-        counted: the pixels that should have a colour of the palette. The distance of other pixels
-            is 0, and so is that of all pixels of a picture whose palette is empty.
+        counted: the pixels that may have a colour of the palette. The distance of other pixels is
+            0, and so is that of all pixels of a picture whose palette is empty.
+        reach: the largest distance of a counted pixel's true colour from the palette: the mean over
+            the channels, in [0, 2].
     """
     colors = palettes.reshape(-1, 16, 4)
     nearest, smallest = jnp.zeros_like(generated), jnp.full(counted.shape, jnp.inf)
+    true_distance = smallest
     # One colour after the other: all distances at once take sixteen times the pictures' memory.
     for color in jnp.moveaxis(colors, 1, 0)[:, :, None, None]:
         distance = jnp.abs(jax.lax.stop_gradient(generated) - color[..., :3]).mean(axis=-1)
         nearer = (distance < smallest) & (color[..., 3] > 0)
         smallest = jnp.where(nearer, distance, smallest)
         nearest = jnp.where(nearer[..., None], color[..., :3], nearest)
-    counted &= jnp.isfinite(smallest)
+        distance = jnp.where(color[..., 3] > 0, jnp.abs(true - color[..., :3]).mean(axis=-1), 2.0)
+        true_distance = jnp.minimum(true_distance, distance)
+    counted &= jnp.isfinite(smallest) & (true_distance <= reach)
     return jnp.mean(jnp.where(counted, jnp.abs(nearest - generated).mean(axis=-1), 0.0))
 
 

@@ -15,6 +15,7 @@ import optax
 from jaxtyping import Array, Float, Int, Key, PyTree, UInt8
 
 from s2c_jax.distributed import BATCH_AXIS
+from s2c_jax.drawing import marks
 from s2c_jax.models import scheduling
 from s2c_jax.models.discriminator import Discriminator
 from s2c_jax.models.generator import Generator
@@ -88,6 +89,8 @@ class TrainStep:
         optimizer: the optimiser of both networks.
         key: the source of augmentation, hints, palettes and dropout, folded with the step.
         weights: the weights of the generator's losses.
+        palette_reach: the largest distance of a true colour from the palette at which the palette
+            loss counts the pixel, see `losses.palette_loss`.
         real_label: the discriminator's label of a real pair; less than 1 is one-sided label
             smoothing (Salimans et al. 2016, section 3.4).
         pooling: how the discriminator's map becomes probabilities, see `losses`.
@@ -104,6 +107,7 @@ class TrainStep:
     optimizer: optax.GradientTransformation
     key: Key[Array, ""]
     weights: LossWeights
+    palette_reach: float
     real_label: float
     pooling: losses.Pooling
     update_every: int
@@ -163,7 +167,7 @@ class TrainStep:
         hints_key, palettes_key = jax.random.split(guidance_key)
         if self.generator.palette:
             palettes, color = guidance.simulate_palettes_and_recolor(
-                example_keys(palettes_key), batch["palette"], color
+                example_keys(palettes_key), batch["palette"], color, self.augmentation.recolor
             )
         if self.generator.hints:
             hints = guidance.simulate_hints(example_keys(hints_key), sketch, color)
@@ -296,8 +300,10 @@ class TrainStep:
             "total_variation": losses.total_variation_loss(fake),
         }
         if inputs.palettes is not None and self.weights.palette:
-            counted = guidance.is_blank(inputs.sketch) & guidance.is_colored(inputs.color)
-            parts["palette"] = losses.palette_loss(fake, inputs.palettes, counted)
+            counted = marks.is_blank(inputs.sketch) & marks.is_colored(inputs.color)
+            parts["palette"] = losses.palette_loss(
+                fake, inputs.color, inputs.palettes, counted, self.palette_reach
+            )
         if self.weights.feature:
             assert self.vgg is not None, "a feature loss needs VGG16"
             parts["feature"] = losses.feature_loss(

@@ -6,14 +6,14 @@ import re
 import numpy as np
 import pytest
 
-from s2c_jax.datasets.characters import characters, colors, figures
+from s2c_jax.datasets.characters import colors, figures, pictures
 from s2c_jax.datasets.svg import render
 
 
 @pytest.fixture(scope="module")
 def drawn():
     """Sketches and colour pictures, in [0, 255]."""
-    files = [characters.draw(random.Random(seed), held_out=False) for seed in range(24)]
+    files = [pictures.draw(random.Random(seed), held_out=False) for seed in range(24)]
     return [(render(sketch, 128), render(color, 128)) for sketch, color in files]
 
 
@@ -33,7 +33,7 @@ def test_a_picture_is_coloured_under_the_sketchs_lines(drawn):
 
 def test_a_seed_decides_a_picture():
     first, again, other = (
-        characters.draw(random.Random(seed), held_out=False) for seed in ("a", "a", "b")
+        pictures.draw(random.Random(seed), held_out=False) for seed in ("a", "a", "b")
     )
     assert first == again
     assert first != other

@@ -11,7 +11,7 @@ ARTICLE_WEIGHTS = LossWeights(
 )
 
 NO_AUGMENTATION = Augmentation(
-    mirror=False, jitter=0.0, zoom=0.0, turn=0.0, shift=0.0, redraw=0.0, hands=()
+    mirror=False, jitter=0.0, zoom=0.0, turn=0.0, shift=0.0, redraw=0.0, hands=(), recolor=0.8
 )
 
 
@@ -19,6 +19,7 @@ def make_step(generator, discriminator, optimizer, key, **settings: Any) -> Trai
     """Returns the article's step; `settings` override its attributes."""
     article = {
         "weights": ARTICLE_WEIGHTS,
+        "palette_reach": 2.0,
         "real_label": 0.9,
         "pooling": "mean",
         "update_every": 2,

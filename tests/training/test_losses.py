@@ -110,16 +110,24 @@ def palettes_of(count: int) -> np.ndarray:
     return np.concatenate([colors * alpha, alpha], axis=-1)
 
 
-@pytest.mark.parametrize("count", [1, 3, 4])
-def test_palette_loss_is_its_definition(count):
-    generated, palettes = pictures(0), palettes_of(count)
+@pytest.mark.parametrize(("count", "reach"), [(1, 2.0), (3, 2.0), (4, 0.3)])
+def test_palette_loss_is_its_definition(count, reach):
+    generated, true, palettes = pictures(0), pictures(1), palettes_of(count)
     counted = np.random.default_rng(1).random(SHAPE[:3]) < 0.5
     expected = 0.0
-    for picture, palette, mask in zip(generated, palettes, counted):
+    for picture, truth, palette, mask in zip(generated, true, palettes, counted):
         given_colors = palette[palette[..., 3] > 0][:, :3]
-        distances = np.abs(picture[:, :, None] - given_colors).mean(axis=-1).min(axis=-1)
-        expected += (distances * mask).mean() / len(generated)
-    actual = losses.palette_loss(as_jax(generated), as_jax(palettes), jnp.asarray(counted))
+        distances, true_distances = (
+            np.abs(each[:, :, None] - given_colors).mean(axis=-1).min(axis=-1)
+            for each in (picture, truth)
+        )
+        near = true_distances <= reach
+        assert near.any()
+        assert near.all() == (reach == 2.0)
+        expected += (distances * mask * near).mean() / len(generated)
+    actual = losses.palette_loss(
+        as_jax(generated), as_jax(true), as_jax(palettes), jnp.asarray(counted), reach
+    )
     np.testing.assert_allclose(actual, expected, rtol=1e-5)
 
 
@@ -128,7 +136,7 @@ def test_palette_loss_pulls_counted_pixels_only_to_their_nearest_color():
     palettes[0] = 0
     counted = np.zeros(SHAPE[:3], bool)
     counted[:2, 2:4] = True
-    arguments = as_jax(palettes), jnp.asarray(counted)
+    arguments = as_jax(pictures(1)), as_jax(palettes), jnp.asarray(counted), 2.0
     gradient = np.asarray(jax.grad(losses.palette_loss)(as_jax(generated), *arguments))
     assert not gradient[0].any()
     assert not gradient[~counted].any()

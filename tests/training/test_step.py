@@ -36,6 +36,7 @@ EVERYTHING = Augmentation(
     shift=0.1,
     redraw=0.5,
     hands=("bold", "scan", "jpeg"),
+    recolor=0.8,
 )
 ADAM, DESCENT = optax.adam(1e-3, 0.5), optax.sgd(0.1)
 

@@ -5,6 +5,7 @@ colours are named slots. The colour picture gets colours in its slots; the sketc
 with white in all slots but the ink's.
 """
 
+import copy
 import functools
 import hashlib
 import json
@@ -207,7 +208,7 @@ class _Painter:
 
     def sketch(self, root: ElementTree.Element) -> str:
         """Returns the figure with white regions."""
-        root = _copy(root)
+        root = copy.deepcopy(root)
         for _, element in _drawn(root):
             for attribute in ("fill", "stroke"):
                 color = _color_of(element, attribute)
@@ -232,7 +233,7 @@ class _Painter:
         shift: tuple[float, float] | None,
     ) -> str:
         """Returns the figure in colours, and with shadows if there is a shift of the light."""
-        root = _copy(root)
+        root = copy.deepcopy(root)
         for number, (parent, element) in enumerate(_drawn(root)):
             for attribute in ("fill", "stroke"):
                 slot = self._slots.get(_color_of(element, attribute) or "")
@@ -306,10 +307,6 @@ def _is_transparent(element: ElementTree.Element) -> bool:
 
 def _chosen(element: ElementTree.Element, *names: str) -> dict[str, str]:
     return {name: value for name in names if (value := element.get(name)) is not None}
-
-
-def _copy(root: ElementTree.Element) -> ElementTree.Element:
-    return ElementTree.fromstring(ElementTree.tostring(root))
 
 
 def _contents(root: ElementTree.Element) -> str:
