@@ -4,14 +4,14 @@ PYTHON ?= python3
 VENV ?= .venv
 # Test processes. Each takes up to 3 GB of memory.
 WORKERS ?= 2
-WORKDIR ?= runs/openmoji
+WORKDIR ?= runs/characters
 BIN = $(VENV)/bin
 
 .PHONY: demo install lint quick test parity browser clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo     train on OpenMoji's drawings and colour held-out sketches (10 minutes)"
+	@echo "make demo     train on drawn people and colour held-out ones"
 	@echo "make quick    ruff, mypy and the quick tests"
 	@echo "make test     ruff, mypy and all tests"
 	@echo "make parity   the same numbers as PyTorch and Keras, which it installs"
@@ -28,8 +28,8 @@ $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
 	@touch $@
 
 demo: install
-	$(BIN)/python -m s2c_jax.datasets openmoji_sketch/64
-	$(BIN)/python -m s2c_jax.main --config configs/openmoji.py --workdir $(WORKDIR)
+	$(BIN)/python -m s2c_jax.datasets characters/64
+	$(BIN)/python -m s2c_jax.main --config configs/characters.py --workdir $(WORKDIR)
 	$(BIN)/python -m s2c_jax.colorize --workdir $(WORKDIR) --held_out 24 --output $(WORKDIR)/colored --overwrite
 
 lint: install

@@ -20,7 +20,7 @@ INTRODUCTION = """\
 # Settings
 
 ```sh
-python -m s2c_jax.main --config configs/openmoji.py --workdir runs/mine \\
+python -m s2c_jax.main --config configs/characters.py --workdir runs/mine \\
     --config.batch_size=32 --config.generator.channels="(32, 64, 128, 256)"
 ```
 

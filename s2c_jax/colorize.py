@@ -1,10 +1,10 @@
 """Colours sketches with a trained generator.
 
-python -m s2c_jax.colorize --workdir runs/openmoji sketch.png folder/ --output colored/
-python -m s2c_jax.colorize --workdir runs/openmoji --held_out 24 --output colored/
+python -m s2c_jax.colorize --workdir runs/characters sketch.png folder/ --output colored/
+python -m s2c_jax.colorize --workdir runs/characters --held_out 24 --output colored/
 
-A run that was trained with hints or palettes (configs/openmoji.py:hints) also takes --hints,
---palette and --palette-from.
+A run that was trained with hints or palettes (configs/characters.py) also takes --hints, --palette
+and --palette-from.
 """
 
 import argparse
@@ -76,7 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--overwrite", action="store_true", help="replace existing outputs")
     parser.add_argument("--held_out", type=int, default=0, metavar="N",
                         help="colour the first N validation pairs of the run's data set instead, "
-                        "beside the truth")  # fmt: skip
+                        "beside the truth; also with hints and palettes, if the run takes "
+                        "them")  # fmt: skip
     return parser
 
 
@@ -91,7 +92,7 @@ def _check_flags(parser: argparse.ArgumentParser, flags: argparse.Namespace) -> 
         parser.error("--variants and --seed must not be negative")
     guidance = flags.hints or flags.palette or flags.palette_from or flags.variants
     if flags.held_out and (guidance or flags.format):
-        parser.error("--held_out takes no hints, palette, variants or format")
+        parser.error("--held_out takes no --hints, --palette, --variants or --format")
 
 
 def _read_palette(flags: argparse.Namespace) -> RgbaPalette | None:

@@ -1,7 +1,7 @@
 """Measures how well a run colours its validation pairs.
 
-python -m s2c_jax.evaluate --workdir runs/openmoji
-python -m s2c_jax.evaluate --workdir runs/openmoji --all
+python -m s2c_jax.evaluate --workdir runs/characters
+python -m s2c_jax.evaluate --workdir runs/characters --all
 
 writes into the workdir's folder evaluation/: metrics.json; metrics.md, the same as a table, which
 is printed as well; for each checkpoint a sheet of the best, the median and the worst pictures; and

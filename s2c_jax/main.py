@@ -1,4 +1,4 @@
-"""Trains: python -m s2c_jax.main --config configs/openmoji.py --workdir runs/openmoji.
+"""Trains: python -m s2c_jax.main --config configs/characters.py --workdir runs/characters.
 
 The same command continues a run that was stopped, from its last checkpoint.
 """

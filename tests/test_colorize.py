@@ -132,7 +132,10 @@ def test_missing_run_or_checkpoint_is_named(workdir, tmp_path, capsys, arguments
     [
         ([], "give either sketches or --held_out N"),
         (["a.png", "--held_out", "3"], "give either sketches or --held_out N"),
-        (["--held_out", "3", "--variants", "2"], "--held_out takes no hints, palette, variants"),
+        (
+            ["--held_out", "3", "--variants", "2"],
+            "--held_out takes no --hints, --palette",
+        ),
         (["a.png", "--variants", "-1"], "--variants and --seed must not be negative"),
         (["a.png", "--format", "ora"], "--output out.png is not a .ora file"),
     ],

@@ -1,4 +1,4 @@
-"""Prepares a data set: python -m s2c_jax.datasets openmoji_sketch/64."""
+"""Prepares a data set: python -m s2c_jax.datasets characters/64."""
 
 import argparse
 from collections.abc import Sequence

@@ -23,7 +23,7 @@ def prepare(
     """Prepares a data set unless it is prepared already, and prints where it is.
 
     Args:
-        name: builder and config, such as "openmoji_sketch/64".
+        name: builder and config, such as "characters/64".
         data_dir: TFDS's data directory; None is TFDS's default.
         manual_dir: the folder with the user's own files, for the data sets that need them.
         keep_decoded: whether to store decoded pictures as well, see `decoded.write`.

@@ -1,8 +1,8 @@
 """Exports a run's generator for use without s2c_jax.
 
-python -m s2c_jax.export --workdir runs/openmoji --format onnx openmoji.onnx
-python -m s2c_jax.export --workdir runs/openmoji --format stablehlo openmoji.stablehlo
-python -m s2c_jax.export --workdir runs/openmoji --format html openmoji.html
+python -m s2c_jax.export --workdir runs/characters --format onnx characters.onnx
+python -m s2c_jax.export --workdir runs/characters --format stablehlo characters.stablehlo
+python -m s2c_jax.export --workdir runs/characters --format html characters.html
 
 ONNX and StableHLO files hold the network with its parameters. They take any number of sketches, of
 any height and width that the network can halve often enough. The HTML file is a web page that

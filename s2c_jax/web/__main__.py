@@ -1,6 +1,6 @@
 """Serves a web page on which people colour sketches, and which programs can call.
 
-python -m s2c_jax.web --workdir runs/openmoji
+python -m s2c_jax.web --workdir runs/characters
 
 Everyone who can reach the page may draw or upload a sketch, dab colours on it, choose a palette,
 compare variants and download the result. Programs call /color: see docs/page.md.
