@@ -23,6 +23,6 @@ def get_config() -> ml_collections.ConfigDict:
     config.generator.channels = (32, 64, 128, 256, 256, 256)
     config.discriminator.channels = (16, 32, 64, 128)
     config.loss.feature = 0.0
-    config.loss.adversarial = 0.1
+    config.loss.adversarial = 0.03
     config.optimizer.learning_rate = 0.002
     return apply_variant(config, "hints")

@@ -64,7 +64,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=700)
     parser.add_argument("--data_dir", default="")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent)
     flags = parser.parse_args()
@@ -79,8 +79,10 @@ def main() -> None:
         for name, trained_on in RUNS.items():
             settings = {
                 "seed": seed,
-                "num_epochs": flags.epochs,
+                "max_steps": flags.steps,
                 "augmentation.hands": trained_on,
+                "generator.hints": False,
+                "generator.palette": False,
                 "dataset.data_dir": flags.data_dir,
             }
             workdir = WORKDIRS / name / str(seed)
