@@ -88,6 +88,7 @@ def main() -> None:
         "augmentation.redraw": 1.0,
         "augmentation.hands": tuple(hands.HANDS),
         "checkpoint.every_epochs": 5,
+        "generator.palette": False,
     }
     runs.train("configs/characters.py", settings, WORKDIR)
     pairs = runs.read_validation("color_pictures", 64, flags.data_dir)
