@@ -76,7 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--epochs", type=int, default=13)
     parser.add_argument("--data_dir", required=True)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent)
     flags = parser.parse_args()
