@@ -17,7 +17,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.batch_size = 16
     config.num_epochs = 4
     config.dataset.name = "characters"
-    # A palette's colours are for hair and clothes. If all hues turned, skin would get them too.
+    # A palette's colours are for hair and clothes. Turned hues would teach the network violet skin.
     config.augmentation.recolor = 0.0
     config.loss.palette_reach = 0.25
     config.generator.channels = (32, 64, 128, 256, 256, 256)

@@ -24,8 +24,9 @@ from s2c_jax.drawing import hands, image_files, sheets
 from s2c_jax.inference.colorizer import Colorizer
 
 WORKDIR = Path("runs/anime")
-# Hints of a picture, and half of a hint's side less half a pixel.
+# Hints of a picture.
 COUNTS = (0, 1, 4, 16, 64)
+# The pixels of a hint on each side of its middle.
 RADIUS = 1
 # The hands that the sketches are drawn in.
 HANDS = ("clean", "pencil", "rough", "scan")

@@ -234,8 +234,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path(__file__).parent)
     flags = parser.parse_args()
     runtime.prepare()
-    source = input_pipeline.open_split("openmoji_sketch", 64, "validation")
-    pairs = input_pipeline.read_pairs(source, range(len(source)))
+    pairs = runs.read_validation("openmoji_sketch", 64)
     seeds = []
     for seed in flags.seeds:
         workdirs = {name: WORKDIRS / name / str(seed) for name in CONFIGS}

@@ -64,7 +64,10 @@ def colorize_held_out(
 
 
 def _color_with_guidance(
-    colorizer: Colorizer, sketches: Squares, truths: Squares, palettes: UInt8[np.ndarray, "..."]
+    colorizer: Colorizer,
+    sketches: Squares,
+    truths: Squares,
+    palettes: UInt8[np.ndarray, "pairs 4 4 3"],
 ) -> dict[str, Squares]:
     """Returns columns of the sheet: the hints, and the pictures coloured with guidance."""
     columns: dict[str, Squares] = {}

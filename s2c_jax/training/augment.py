@@ -24,8 +24,6 @@ class Augmentation(NamedTuple):
         redraw: the share of the sketches that are drawn anew from their colour pictures.
         hands: the names of the hands that draw the lines, see `hands.HANDS`; without names the
             sketches stay as they are.
-        recolor: the share of the palettes whose hues are turned, with those of the picture, see
-            `guidance.simulate_palettes_and_recolor`.
     """
 
     mirror: bool
@@ -35,7 +33,6 @@ class Augmentation(NamedTuple):
     shift: float
     redraw: float
     hands: tuple[str, ...]
-    recolor: float
 
 
 def augment(

@@ -82,7 +82,10 @@ def build_step(
         pooling=config.discriminator.pooling,
         update_every=config.discriminator.update_every if update_every is None else update_every,
         ema_decay=config.optimizer.ema_decay,
-        augmentation=Augmentation(**config.augmentation),
+        augmentation=Augmentation(
+            **{name: config.augmentation[name] for name in Augmentation._fields}
+        ),
+        recolor=config.augmentation.recolor,
         vgg=vgg,
     )
 

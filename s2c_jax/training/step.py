@@ -99,6 +99,7 @@ class TrainStep:
         ema_decay: the decay of the moving average of the generator's variables. With 0 the state
             has no average.
         augmentation: how pairs are changed.
+        recolor: the share of the palettes whose hues are turned, with those of the picture.
         vgg: the network of the feature-level loss, needed if `weights.feature` is not 0.
     """
 
@@ -113,6 +114,7 @@ class TrainStep:
     update_every: int
     ema_decay: float
     augmentation: Augmentation
+    recolor: float
     vgg: vgg16.Vgg16 | None
 
     def __call__(self, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
@@ -167,7 +169,7 @@ class TrainStep:
         hints_key, palettes_key = jax.random.split(guidance_key)
         if self.generator.palette:
             palettes, color = guidance.simulate_palettes_and_recolor(
-                example_keys(palettes_key), batch["palette"], color, self.augmentation.recolor
+                example_keys(palettes_key), batch["palette"], color, self.recolor
             )
         if self.generator.hints:
             hints = guidance.simulate_hints(example_keys(hints_key), sketch, color)

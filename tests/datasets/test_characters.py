@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from s2c_jax.datasets.characters import colors, figures, pictures
+from s2c_jax.datasets.characters import characters, colors, figures, pictures
 from s2c_jax.datasets.svg import render
 
 
@@ -79,3 +79,19 @@ def test_licences_name_author_and_licence_of_every_style():
     licences = figures.licences()
     assert licences.keys() == figures.STYLES.keys()
     assert all(re.search(r" by .+, CC", text) for text in licences.values())
+
+
+@pytest.mark.slow(reason="starts the processes that draw")
+def test_the_builder_writes_the_pairs_that_the_names_decide(tmp_path, monkeypatch):
+    monkeypatch.setattr(characters, "_COUNTS", {"train": 3, "validation": 2})
+    builder = characters.Characters(config="64", data_dir=str(tmp_path))
+    builder.download_and_prepare()
+    for split, count in (("train", 3), ("validation", 2)):
+        examples = list(builder.as_data_source(split))
+        assert len(examples) == count
+        for example in examples:
+            name = example["id"].decode()
+            assert name.startswith(split)
+            sketch, color = pictures.draw_pair(name, 64)
+            np.testing.assert_array_equal(example["sketch"], sketch)
+            np.testing.assert_array_equal(example["color"], color)

@@ -11,7 +11,7 @@ ARTICLE_WEIGHTS = LossWeights(
 )
 
 NO_AUGMENTATION = Augmentation(
-    mirror=False, jitter=0.0, zoom=0.0, turn=0.0, shift=0.0, redraw=0.0, hands=(), recolor=0.8
+    mirror=False, jitter=0.0, zoom=0.0, turn=0.0, shift=0.0, redraw=0.0, hands=()
 )
 
 
@@ -25,6 +25,7 @@ def make_step(generator, discriminator, optimizer, key, **settings: Any) -> Trai
         "update_every": 2,
         "ema_decay": 0.0,
         "augmentation": NO_AUGMENTATION,
+        "recolor": 0.8,
         "vgg": None,
     }
     return TrainStep(generator, discriminator, optimizer, key, **{**article, **settings})

@@ -39,8 +39,10 @@ def test_step_has_the_settings_of_the_config(config):
     config.loss.pixel, config.loss.real_label = 7.0, 0.8
     config.augmentation.jitter = 0.2
     config.discriminator.update_every = 3
+    config.augmentation.recolor, config.loss.palette_reach = 0.1, 0.3
     step = build.build_step(config)
     assert (step.weights.pixel, step.real_label) == (7.0, 0.8)
+    assert (step.recolor, step.palette_reach) == (0.1, 0.3)
     assert step.augmentation == NO_AUGMENTATION._replace(mirror=True, jitter=0.2)
     assert step.update_every == 3
     assert build.build_step(config, update_every=0).update_every == 0

@@ -36,7 +36,6 @@ EVERYTHING = Augmentation(
     shift=0.1,
     redraw=0.5,
     hands=("bold", "scan", "jpeg"),
-    recolor=0.8,
 )
 ADAM, DESCENT = optax.adam(1e-3, 0.5), optax.sgd(0.1)
 
@@ -428,6 +427,21 @@ def test_bfloat16_trains_closer_to_float32_than_another_seed():
 GUIDED = GENERATOR.clone(hints=True, palette=True)
 
 
+@pytest.mark.parametrize("recolor", [0.0, 1.0])
+def test_hues_of_pictures_with_a_palette_turn_only_if_recolor_says_so(recolor):
+    step = make_step(GUIDED, DISCRIMINATOR, ADAM, jax.random.key(7), recolor=recolor)
+    palettes = np.full((BATCH, 4, 4, 3), 40, np.uint8)
+    batch = make_batch_of_one_device() | {"palette": palettes}
+    prepare = on_one_device(step.prepare)
+    color = np.asarray(prepare(batch, jnp.int32(0)).color)
+    same = (
+        np.abs(color - np.asarray(normalize(jnp.asarray(batch["color"])))).max(axis=(1, 2, 3))
+        < 1e-4
+    )
+    assert same.all() == (recolor == 0.0)
+    assert same.any()
+
+
 @pytest.mark.slow(reason="compiles the guided step for one and for four devices")
 def test_simulated_guidance_does_not_depend_on_the_number_of_devices():
     """Random numbers belong to the example, wherever the example is computed."""
@@ -469,3 +483,7 @@ def test_palette_loss_pulls_generated_colors_to_the_palette():
     # Every step draws anew which half of the pictures has a palette, so compare means over steps.
     assert np.mean(found[-10:]) < 0.8 * np.mean(found[:10])
     assert "generator_loss/palette" not in compiled(weights=weights)(new_state(), make_batch())[1]
+    # No true colour is exactly a palette's colour, so a reach of 0 counts no pixel.
+    strict = compiled(generator=GUIDED, weights=weights, palette_reach=0.0)
+    assert strict(new_state(generator=GUIDED), batch)[1]["generator_loss/palette"] == 0
+    assert found[0] > 0
